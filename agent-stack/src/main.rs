@@ -1,0 +1,3 @@
+//! The reference stack: one multi-call binary.
+
+fn main() {}

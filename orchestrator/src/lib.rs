@@ -1,0 +1,10 @@
+//! Proves that an agentic-AI stack moves from Kubernetes cluster A to cluster B unchanged, and that routing, sandbox
+//! and traces still hold there.
+//!
+//! Calls go one way: `cli` → `run` → (`provider` | `transfer` | verify drivers) → (`cluster` | `rpc`) →
+//! `portproof-proto`. `verify` and `scenario` are pure.
+
+pub mod exit;
+pub mod progress;
+pub mod run;
+pub mod verify;

@@ -1,0 +1,3 @@
+//! The `portproof` binary.
+
+fn main() {}

@@ -1,0 +1,3 @@
+//! One run: dispatcher, steps, event log.
+
+pub mod event;

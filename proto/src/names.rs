@@ -1,0 +1,104 @@
+//! Names that the orchestrator and the stack must agree on: labels, Services, ports, headers.
+
+/// Field manager of every server-side apply.
+pub const FIELD_MANAGER: &str = "portproof";
+
+/// Label that every object a run creates carries; its value is the run id.
+pub const RUN_LABEL: &str = "portproof.dev/run-id";
+/// Label with the cluster role (`a`, `b`) of an object.
+pub const ROLE_LABEL: &str = "portproof.dev/cluster-role";
+/// Label that names the part of the stack a pod belongs to, one of [`Part`].
+pub const PART_LABEL: &str = "portproof.dev/part";
+/// The standard label that says who manages an object, with the value [`FIELD_MANAGER`].
+pub const MANAGED_BY_LABEL: &str = "app.kubernetes.io/managed-by";
+
+/// Metadata key of every gRPC call: the run the caller speaks for.
+pub const RUN_METADATA: &str = "x-portproof-run";
+/// Response header that names the backend which answered a model request.
+pub const BACKEND_HEADER: &str = "x-portproof-backend";
+
+/// Port of the control agent's gRPC service.
+pub const CONTROL_PORT: u16 = 7443;
+/// Port of the control agent's OTLP receiver.
+pub const OTLP_PORT: u16 = 4317;
+/// HTTP port of every other part.
+pub const HTTP_PORT: u16 = 8080;
+/// Port of the canary listener, TCP and UDP.
+pub const CANARY_PORT: u16 = 4433;
+
+/// Name of the `Gateway`.
+pub const GATEWAY: &str = "portproof";
+/// Name of the `HTTPRoute` that splits model traffic.
+pub const MODEL_ROUTE: &str = "model";
+/// Name of the `HTTPRoute` to the tool gateway.
+pub const TOOLS_ROUTE: &str = "tools";
+
+/// Directory in the control agent's pod with `ca.pem`, `server.pem` and `server.key`.
+pub const CONTROL_TLS_DIR: &str = "/etc/portproof/tls";
+/// Secret with the control agent's certificates.
+pub const CONTROL_TLS_SECRET: &str = "portproof-control-tls";
+
+/// A part of the reference stack: its Deployment, its Service and the value of [`PART_LABEL`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Part {
+    /// The control agent.
+    Control,
+    /// The stable model version.
+    ModelStable,
+    /// The canary model version.
+    ModelCanary,
+    /// The tool gateway (MCP server).
+    ToolGateway,
+    /// The sandboxed code interpreter.
+    Interpreter,
+    /// The unsandboxed twin of the interpreter that egress probes are compared with.
+    ProbeControl,
+    /// The agent.
+    Agent,
+    /// The HTTP service that one of the tools calls.
+    Catalog,
+    /// The listener outside every allow-list.
+    Canary,
+}
+
+impl Part {
+    /// Every part, in the order they are created.
+    pub const ALL: [Self; 9] = [
+        Self::Control,
+        Self::Canary,
+        Self::Catalog,
+        Self::Interpreter,
+        Self::ProbeControl,
+        Self::ToolGateway,
+        Self::ModelStable,
+        Self::ModelCanary,
+        Self::Agent,
+    ];
+
+    /// The name of the part's Deployment and Service.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Control => "control",
+            Self::ModelStable => "model-stable",
+            Self::ModelCanary => "model-canary",
+            Self::ToolGateway => "tool-gateway",
+            Self::Interpreter => "interpreter",
+            Self::ProbeControl => "probe-control",
+            Self::Agent => "agent",
+            Self::Catalog => "catalog",
+            Self::Canary => "canary",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn every_part_has_a_name_of_its_own() {
+        let names: BTreeSet<_> = Part::ALL.iter().map(|part| part.name()).collect();
+        assert_eq!(names.len(), Part::ALL.len());
+    }
+}
