@@ -18,6 +18,7 @@ pub mod v1 {
     #![expect(
         missing_docs,
         clippy::pedantic,
+        clippy::allow_attributes,
         reason = "generated from the commented .proto files"
     )]
     tonic::include_proto!("portproof.v1");

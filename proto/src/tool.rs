@@ -2,7 +2,8 @@
 
 #![expect(
     unreachable_pub,
-    reason = "the lint misreads the items that the KubeSchema derive repeats"
+    clippy::duplicated_attributes,
+    reason = "the lints misread what the derives repeat"
 )]
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
