@@ -6,6 +6,7 @@
 
 pub mod exit;
 pub mod progress;
+pub mod rpc;
 pub mod run;
 pub mod transfer;
 pub mod verify;
