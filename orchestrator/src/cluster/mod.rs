@@ -1,0 +1,7 @@
+//! The Kubernetes API of one cluster. Nothing outside this room uses the Kubernetes client.
+
+mod connect;
+mod error;
+
+pub use connect::{Cluster, ClusterAccess};
+pub use error::ClusterError;
