@@ -4,8 +4,10 @@
 //! Calls go one way: `cli` → `run` → (`provider` | `transfer` | verify drivers) → (`cluster` | `rpc`) →
 //! `portproof-proto`. `verify` and `scenario` are pure.
 
+pub mod cli;
 pub mod cluster;
 pub mod exit;
+pub mod lab;
 pub mod progress;
 pub mod rpc;
 pub mod run;
