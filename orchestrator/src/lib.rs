@@ -5,6 +5,7 @@
 //! `portproof-proto`. `verify` and `scenario` are pure.
 
 pub mod exit;
+pub mod lab;
 pub mod progress;
 pub mod run;
 pub mod verify;

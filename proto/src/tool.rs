@@ -26,8 +26,16 @@ pub const READY: &str = "Ready";
     derive = "PartialEq",
     category = "portproof",
     printcolumn(name = "Backend", type_ = "string", json_path = ".spec.backend.type"),
-    printcolumn(name = "Ready", type_ = "string", json_path = r#".status.conditions[?(@.type=="Ready")].status"#),
-    printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp")
+    printcolumn(
+        name = "Ready",
+        type_ = "string",
+        json_path = r#".status.conditions[?(@.type=="Ready")].status"#
+    ),
+    printcolumn(
+        name = "Age",
+        type_ = "date",
+        json_path = ".metadata.creationTimestamp"
+    )
 )]
 #[serde(rename_all = "camelCase")]
 #[x_kube(validation = ("self.inputSchema.type == 'object'", "the input of an MCP tool is an object"))]
@@ -171,14 +179,30 @@ mod tests {
     fn the_crd_has_its_published_name_and_status_subresource() {
         let crd = serde_json::to_value(Tool::crd()).unwrap();
         assert_eq!(crd.pointer("/metadata/name").unwrap(), CRD_NAME);
-        assert!(crd.pointer("/spec/versions/0/subresources/status").is_some());
+        assert!(
+            crd.pointer("/spec/versions/0/subresources/status")
+                .is_some()
+        );
     }
 
     #[test]
     fn the_crd_keeps_unknown_members_of_the_schemas_and_checks_the_backend_with_cel() {
         let crd = serde_json::to_value(Tool::crd()).unwrap();
-        let spec = crd.pointer("/spec/versions/0/schema/openAPIV3Schema/properties/spec").unwrap();
-        assert_eq!(spec.pointer("/properties/inputSchema/x-kubernetes-preserve-unknown-fields").unwrap(), true);
-        assert_eq!(spec.pointer("/properties/backend/x-kubernetes-validations").unwrap().as_array().unwrap().len(), 4);
+        let spec = crd
+            .pointer("/spec/versions/0/schema/openAPIV3Schema/properties/spec")
+            .unwrap();
+        assert_eq!(
+            spec.pointer("/properties/inputSchema/x-kubernetes-preserve-unknown-fields")
+                .unwrap(),
+            true
+        );
+        assert_eq!(
+            spec.pointer("/properties/backend/x-kubernetes-validations")
+                .unwrap()
+                .as_array()
+                .unwrap()
+                .len(),
+            4
+        );
     }
 }
