@@ -8,4 +8,5 @@ pub mod exit;
 pub mod lab;
 pub mod progress;
 pub mod run;
+pub mod transfer;
 pub mod verify;

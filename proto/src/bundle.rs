@@ -18,6 +18,9 @@ pub const SCHEMA: &str = "portproof.dev/bundle/v1";
 pub const MAX_BYTES: u64 = 64 * 1024 * 1024;
 const INDEX: &str = "index.json";
 
+/// The bytes of the files of a bundle, by path.
+type Files = BTreeMap<String, Vec<u8>>;
+
 /// Why a bundle could not be written or read.
 #[derive(Debug, thiserror::Error)]
 pub enum BundleError {
@@ -168,43 +171,40 @@ impl Bundle {
         Ok(bundle)
     }
 
-    fn files(&self) -> Result<(Vec<u8>, BTreeMap<String, Vec<u8>>), BundleError> {
-        let mut files = BTreeMap::new();
+    fn files(&self) -> Result<(Vec<u8>, Files), BundleError> {
+        let mut files = Files::new();
         for crd in &self.crds {
-            insert(
-                &mut files,
-                format!(
-                    "crds/{}.json",
-                    text(crd, "/metadata/name", "metadata.name")?
-                ),
-                crd,
-            )?;
+            let name = text(crd, "/metadata/name", "metadata.name")?;
+            insert(&mut files, &format!("crds/{name}.json"), crd)?;
         }
         for object in &self.objects {
-            insert(&mut files, object_path(object)?, object)?;
+            insert(&mut files, &object_path(object)?, object)?;
         }
         for descriptor in &self.descriptors {
             let path = format!("mcp/{}.json", descriptor.server);
-            let value = serde_json::to_value(descriptor).map_err(|source| BundleError::Json {
-                path: path.clone(),
-                source,
-            })?;
-            insert(&mut files, path, &value)?;
+            insert(&mut files, &path, &json(&path, descriptor)?)?;
         }
-        let index = Index {
-            schema: SCHEMA.into(),
-            projection: projection::VERSION.into(),
-            files: files
-                .iter()
-                .map(|(path, bytes)| (path.clone(), Digest::of_bytes(bytes)))
-                .collect(),
-        };
-        let index = serde_json::to_value(index).map_err(|source| BundleError::Json {
-            path: INDEX.into(),
-            source,
-        })?;
-        Ok((canonical_bytes(INDEX, &index)?, files))
+        Ok((index_of(&files)?, files))
     }
+}
+
+fn index_of(files: &Files) -> Result<Vec<u8>, BundleError> {
+    let listed = files.iter();
+    let index = Index {
+        schema: SCHEMA.into(),
+        projection: projection::VERSION.into(),
+        files: listed
+            .map(|(path, bytes)| (path.clone(), Digest::of_bytes(bytes)))
+            .collect(),
+    };
+    canonical_bytes(INDEX, &json(INDEX, &index)?)
+}
+
+fn json(path: &str, value: &impl Serialize) -> Result<Value, BundleError> {
+    serde_json::to_value(value).map_err(|source| BundleError::Json {
+        path: path.into(),
+        source,
+    })
 }
 
 /// Objects that others refer to come first: the order of creation.
@@ -262,15 +262,11 @@ fn canonical_bytes(path: &str, value: &Value) -> Result<Vec<u8>, BundleError> {
     })
 }
 
-fn insert(
-    files: &mut BTreeMap<String, Vec<u8>>,
-    path: String,
-    value: &Value,
-) -> Result<(), BundleError> {
-    let bytes = canonical_bytes(&path, value)?;
-    match files.insert(path.clone(), bytes) {
+fn insert(files: &mut Files, path: &str, value: &Value) -> Result<(), BundleError> {
+    let bytes = canonical_bytes(path, value)?;
+    match files.insert(path.to_owned(), bytes) {
         None => Ok(()),
-        Some(_) => Err(content(&path, "there twice")),
+        Some(_) => Err(content(path, "there twice")),
     }
 }
 
@@ -294,7 +290,7 @@ fn append(
         .map_err(BundleError::Archive)
 }
 
-fn unpack(bytes: &[u8]) -> Result<BTreeMap<String, Vec<u8>>, BundleError> {
+fn unpack(bytes: &[u8]) -> Result<Files, BundleError> {
     if bytes.len() as u64 > MAX_BYTES {
         return Err(BundleError::TooLarge);
     }
@@ -325,7 +321,7 @@ fn parse<T: serde::de::DeserializeOwned>(path: &str, bytes: &[u8]) -> Result<T, 
     })
 }
 
-fn verify(index: &Index, files: &BTreeMap<String, Vec<u8>>) -> Result<(), BundleError> {
+fn verify(index: &Index, files: &Files) -> Result<(), BundleError> {
     for (path, expected) in &index.files {
         let bytes = files.get(path).ok_or_else(|| content(path, "missing"))?;
         let found = Digest::of_bytes(bytes);
