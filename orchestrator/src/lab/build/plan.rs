@@ -56,9 +56,9 @@ pub struct Part {
 
 /// All parts that were asked for, in the order they are built.
 #[derive(Clone, Debug)]
-pub struct Plan {
+pub(super) struct Plan {
     /// The parts.
-    pub parts: Vec<Part>,
+    pub(super) parts: Vec<Part>,
 }
 
 impl Plan {
@@ -66,7 +66,7 @@ impl Plan {
     ///
     /// # Errors
     /// [`BuildError::Unknown`] when a name in the options is no component.
-    pub fn new(
+    pub(super) fn new(
         options: &BuildOptions,
         store: &Store,
         toolchain: &Toolchain,
@@ -86,17 +86,17 @@ impl Plan {
     }
 
     /// Parts that are not there, in the order they are built.
-    pub fn missing(&self) -> impl Iterator<Item = &Part> {
+    pub(super) fn missing(&self) -> impl Iterator<Item = &Part> {
         self.parts.iter().filter(|part| !part.directory.is_dir())
     }
 
     /// Whether nothing is missing.
-    pub fn is_complete(&self) -> bool {
+    pub(super) fn is_complete(&self) -> bool {
         self.missing().next().is_none()
     }
 
     /// What the missing parts take, without the first `done` of them, in minutes.
-    pub fn minutes_ahead(&self, done: usize) -> f32 {
+    pub(super) fn minutes_ahead(&self, done: usize) -> f32 {
         self.missing()
             .skip(done)
             .map(|part| part.component.minutes)
