@@ -6,6 +6,7 @@
 
 pub mod cluster;
 pub mod exit;
+pub mod ledger;
 pub mod progress;
 pub mod run;
 pub mod transfer;
