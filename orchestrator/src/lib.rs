@@ -7,7 +7,11 @@
 pub mod cli;
 pub mod cluster;
 pub mod exit;
+<<<<<<< HEAD
 pub mod lab;
+=======
+pub mod ledger;
+>>>>>>> ledger
 pub mod progress;
 pub mod rpc;
 pub mod run;

@@ -4,9 +4,9 @@ use super::{Bench, StepError};
 use crate::rpc::LoadPlan;
 use crate::run::carried::Carried;
 use crate::run::session::Session;
-use crate::scenario::Canary;
+use crate::scenario::CanaryPlan;
 use crate::verify::Role;
-use crate::verify::gateway::{WeightGoal, canary_weight};
+use crate::verify::gateway::canary_weight;
 use portproof_proto::names::Part;
 use std::time::Duration;
 
@@ -16,7 +16,6 @@ pub(super) const PATH: &str = "/v1/models";
 pub(super) const REQUEST_TIMEOUT: Duration = Duration::from_secs(5);
 /// The agent restores the old weights by itself after this long, should nobody come back.
 const DEAD_MAN: Duration = Duration::from_mins(2);
-const CONFIDENCE: f64 = 0.95;
 const WARM_UP_REQUESTS: u32 = 200;
 const WARM_UP_RATE: u32 = 400;
 /// At 10 % and 200 requests a round, all rounds miss the canary with a probability below 1e-90.
@@ -25,19 +24,17 @@ const WARM_UP_ROUNDS: u32 = 10;
 pub(super) async fn run(
     bench: &Bench<'_>,
     roles: &[Role],
-    canary: &Canary,
+    canary: &CanaryPlan,
     carried: &mut Carried,
 ) -> Result<(), StepError> {
     bench.each(roles, |session| measure(bench, session, canary)).await?;
-    let weights = (canary.weights.stable, canary.weights.canary);
-    carried.split.extend(roles.iter().map(|role| (role.clone(), weights)));
+    carried.split.extend(roles.iter().map(|role| (role.clone(), canary.weights)));
     Ok(())
 }
 
-async fn measure(bench: &Bench<'_>, session: &Session, canary: &Canary) -> Result<(), StepError> {
-    let weights = (canary.weights.stable, canary.weights.canary);
-    session.call(session.agent.set_split(weights, DEAD_MAN).await)?;
-    if canary.weights.canary > 0 {
+async fn measure(bench: &Bench<'_>, session: &Session, canary: &CanaryPlan) -> Result<(), StepError> {
+    session.call(session.agent.set_split(canary.weights, DEAD_MAN).await)?;
+    if canary.weights.1 > 0 {
         until_canary_answers(session).await?;
     }
     let plan = LoadPlan {
@@ -49,12 +46,7 @@ async fn measure(bench: &Bench<'_>, session: &Session, canary: &Canary) -> Resul
     };
     let started = || bench.note(&session.role, format!("{} requests at {}/s", plan.requests, plan.rate));
     let record = session.call(session.agent.drive(&plan, started).await)?;
-    let goal = WeightGoal {
-        canary_share: f64::from(weights.1) / f64::from(weights.0 + weights.1),
-        tolerance: canary.tolerance,
-        confidence: CONFIDENCE,
-    };
-    bench.verdict(canary_weight(&record, &goal).on(&session.role));
+    bench.verdict(canary_weight(&record, &canary.goal()).on(&session.role));
     Ok(())
 }
 

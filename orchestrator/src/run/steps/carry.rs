@@ -4,14 +4,20 @@ use super::seed::import;
 use super::{Bench, StepError};
 use crate::run::carried::Carried;
 use crate::run::session::Session;
-use crate::scenario::{Carry, Fault};
+use crate::scenario::Fault;
+use crate::verify::Role;
 use crate::transfer;
 use crate::verify::evidence::CarryEvidence;
 use crate::verify::portability;
 use portproof_proto::bundle::Bundle;
 
-pub(super) async fn run(bench: &Bench<'_>, carry: &Carry, carried: &mut Carried) -> Result<(), StepError> {
-    let (from, to) = (bench.session(&carry.from)?, bench.session(&carry.to)?);
+pub(super) async fn run(
+    bench: &Bench<'_>,
+    from: &Role,
+    to: &Role,
+    carried: &mut Carried,
+) -> Result<(), StepError> {
+    let (from, to) = (bench.session(from)?, bench.session(to)?);
     let source = export(bench, from).await?;
     let on_the_way = in_transit(bench, to, source.clone());
     let rehearsed = to.call(to.agent.import(&on_the_way, true).await)?;

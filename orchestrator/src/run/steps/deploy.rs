@@ -4,8 +4,8 @@ use super::{Bench, StepError};
 use crate::rpc::{ProvisionProgress, StackPlan};
 use crate::run::carried::Carried;
 use crate::run::session::Session;
-use crate::scenario::Deploy;
 use crate::verify::Role;
+use std::time::Duration;
 
 /// Listener port of the Gateway; on the lab it is the port both implementations listen on.
 const GATEWAY_PORT: u16 = 80;
@@ -15,15 +15,15 @@ const STABLE_ONLY: (u32, u32) = (100, 0);
 pub(super) async fn run(
     bench: &Bench<'_>,
     roles: &[Role],
-    deploy: &Deploy,
+    deadline: Duration,
     carried: &mut Carried,
 ) -> Result<(), StepError> {
-    bench.each(roles, |session| provision(bench, session, deploy)).await?;
+    bench.each(roles, |session| provision(bench, session, deadline)).await?;
     carried.split.extend(roles.iter().map(|role| (role.clone(), STABLE_ONLY)));
     Ok(())
 }
 
-async fn provision(bench: &Bench<'_>, session: &Session, deploy: &Deploy) -> Result<(), StepError> {
+async fn provision(bench: &Bench<'_>, session: &Session, deadline: Duration) -> Result<(), StepError> {
     let stack = &bench.plan.scenario.stack;
     let plan = StackPlan {
         image: session.image.clone(),
@@ -35,7 +35,7 @@ async fn provision(bench: &Bench<'_>, session: &Session, deploy: &Deploy) -> Res
         model_upstream: stack.model_upstream.clone().unwrap_or_default(),
         split: STABLE_ONLY,
         faults: bench.plan.agent_faults(&session.role),
-        deadline: deploy.deadline,
+        deadline,
     };
     let outcome = session.agent.provision(&plan, |step| {
         if let ProvisionProgress::Ready(part, elapsed) = step {

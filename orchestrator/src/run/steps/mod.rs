@@ -121,15 +121,16 @@ impl Session {
 
 /// Runs one step.
 pub(super) async fn run(bench: &Bench<'_>, step: &Step, carried: &mut Carried) -> Result<(), StepError> {
+    let roles = &step.roles;
     match &step.action {
-        Action::Deploy(deploy) => deploy::run(bench, &step.roles, deploy, carried).await,
-        Action::Seed(_) => seed::run(bench, &step.roles).await,
-        Action::Carry(carry) => carry::run(bench, carry, carried).await,
-        Action::Tasks(tasks) => tasks::run(bench, &step.roles, tasks, carried).await,
-        Action::Traces(traces) => traces::run(bench, &step.roles, traces, carried).await,
-        Action::Canary(canary) => canary::run(bench, &step.roles, canary, carried).await,
-        Action::Rollback(rollback) => rollback::run(bench, &step.roles, rollback, carried).await,
-        Action::Sandbox(_) => sandbox::run(bench, &step.roles).await,
-        Action::Egress(_) => egress::run(bench, &step.roles).await,
+        Action::Deploy { deadline } => deploy::run(bench, roles, *deadline, carried).await,
+        Action::Seed => seed::run(bench, roles).await,
+        Action::Carry { from, to } => carry::run(bench, from, to, carried).await,
+        Action::Tasks { items } => tasks::run(bench, roles, items, carried).await,
+        Action::Traces { deadline } => traces::run(bench, roles, *deadline, carried).await,
+        Action::Canary(plan) => canary::run(bench, roles, plan, carried).await,
+        Action::Rollback(plan) => rollback::run(bench, roles, plan, carried).await,
+        Action::Sandbox => sandbox::run(bench, roles).await,
+        Action::Egress => egress::run(bench, roles).await,
     }
 }

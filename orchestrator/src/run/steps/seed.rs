@@ -1,17 +1,18 @@
 //! `seed`: puts the fixtures of the scenario into a cluster, the way a user's own Tools would be there.
 
 use super::{Bench, StepError};
+use crate::cluster::ObjectId;
 use crate::rpc::ImportReport;
 use crate::run::session::Session;
 use crate::transfer;
 use crate::verify::Role;
 use crate::verify::evidence::{ImportOutcome, ImportedObject};
 use portproof_proto::bundle::Bundle;
+use serde_json::Value;
 
 pub(super) async fn run(bench: &Bench<'_>, roles: &[Role]) -> Result<(), StepError> {
-    let stack = &bench.plan.scenario.stack;
-    let directories = [stack.tools.clone(), stack.documents.clone()];
-    let bundle = transfer::load_fixtures(&directories, &bench.plan.run.namespace())?;
+    let fixtures = &bench.plan.scenario.stack.fixtures;
+    let bundle = transfer::load_fixtures(fixtures, &bench.plan.run.namespace())?;
     bench.each(roles, |session| put(bench, session, &bundle)).await?;
     Ok(())
 }
@@ -41,7 +42,7 @@ pub(super) async fn import(
     bundle: &Bundle,
 ) -> Result<ImportReport, StepError> {
     let uid = session.cluster.uid();
-    let crds: Vec<_> = bundle.crds.iter().map(transfer::object_id).collect();
+    let crds: Vec<_> = bundle.crds.iter().map(definition).collect();
     for crd in &crds {
         bench.ledger.intend(uid, crd)?;
     }
@@ -53,4 +54,9 @@ pub(super) async fn import(
         }
     }
     Ok(report)
+}
+
+fn definition(crd: &Value) -> ObjectId {
+    let name = crd.pointer("/metadata/name").and_then(Value::as_str);
+    ObjectId::of_definition(name.unwrap_or_default())
 }

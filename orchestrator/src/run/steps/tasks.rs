@@ -5,7 +5,7 @@ use crate::rpc::TaskOrder;
 use crate::run::carried::Carried;
 use crate::run::session::Session;
 use crate::run::trace_id;
-use crate::scenario::Tasks;
+use crate::scenario::Task;
 use crate::verify::Role;
 use crate::verify::evidence::TaskTranscript;
 use crate::verify::portability::{self, OutputGoal};
@@ -13,10 +13,10 @@ use crate::verify::portability::{self, OutputGoal};
 pub(super) async fn run(
     bench: &Bench<'_>,
     roles: &[Role],
-    tasks: &Tasks,
+    items: &[Task],
     carried: &mut Carried,
 ) -> Result<(), StepError> {
-    let done = bench.each(roles, |session| work(bench, session, tasks)).await?;
+    let done = bench.each(roles, |session| work(bench, session, items)).await?;
     if let Some(source) = &carried.source {
         for (role, transcripts) in &done {
             bench.verdict(portability::tools_discovered(source, transcripts).on(role));
@@ -31,15 +31,15 @@ pub(super) async fn run(
     Ok(())
 }
 
-async fn work(bench: &Bench<'_>, session: &Session, tasks: &Tasks) -> Result<Vec<TaskTranscript>, StepError> {
+async fn work(bench: &Bench<'_>, session: &Session, items: &[Task]) -> Result<Vec<TaskTranscript>, StepError> {
     let mut transcripts = Vec::new();
-    for item in &tasks.items {
+    for item in items {
         let order = TaskOrder {
             id: item.id.clone(),
             prompt: item.prompt.clone(),
             trace_id: trace_id::new_trace_id(),
             root_span_id: trace_id::new_span_id(),
-            deadline: tasks.deadline,
+            deadline: item.deadline,
         };
         let transcript = session.call(session.agent.run_task(&order).await)?;
         bench.note(&session.role, summary(&transcript));
