@@ -7,11 +7,8 @@
 pub mod cli;
 pub mod cluster;
 pub mod exit;
-<<<<<<< HEAD
 pub mod lab;
-=======
 pub mod ledger;
->>>>>>> ledger
 pub mod progress;
 pub mod rpc;
 pub mod run;
