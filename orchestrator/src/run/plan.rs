@@ -1,7 +1,6 @@
 //! What a run sets out to do: its id, its scenario, its image.
 
 use super::id::RunId;
-use crate::lab::image::ImageRef;
 use crate::rpc;
 use crate::scenario::{Fault, Scenario};
 use crate::verify::Role;
@@ -10,7 +9,8 @@ use crate::verify::Role;
 pub(super) struct RunPlan {
     pub run: RunId,
     pub scenario: Scenario,
-    pub image: ImageRef,
+    /// Full name of the stack's image, tag included.
+    pub image: String,
 }
 
 impl RunPlan {

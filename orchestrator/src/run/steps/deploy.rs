@@ -26,7 +26,7 @@ pub(super) async fn run(
 async fn provision(bench: &Bench<'_>, session: &Session, deadline: Duration) -> Result<(), StepError> {
     let stack = &bench.plan.scenario.stack;
     let plan = StackPlan {
-        image: session.image.clone(),
+        image: bench.plan.image.clone(),
         image_pull_policy: session.image_pull_policy.clone(),
         gateway_class: session.gateway_class.clone(),
         gateway_port: GATEWAY_PORT,
