@@ -48,10 +48,20 @@ impl Applier {
         let params = PatchParams::apply(FIELD_MANAGER).force();
         let start = Instant::now();
         loop {
-            match api.patch(&object.name_any(), &params, &Patch::Apply(object)).await {
+            match api
+                .patch(&object.name_any(), &params, &Patch::Apply(object))
+                .await
+            {
                 Ok(_) => return Ok(()),
-                Err(error) if passes(&error) && start.elapsed() < PATIENCE => tokio::time::sleep(PAUSE).await,
-                Err(source) => return Err(AddonError::Apply { object: describe(object), source: Box::new(source) }),
+                Err(error) if passes(&error) && start.elapsed() < PATIENCE => {
+                    tokio::time::sleep(PAUSE).await
+                }
+                Err(source) => {
+                    return Err(AddonError::Apply {
+                        object: describe(object),
+                        source: Box::new(source),
+                    });
+                }
             }
         }
     }
@@ -60,7 +70,10 @@ impl Applier {
         let (api, name, start) = (self.api(crd), crd.name_any(), Instant::now());
         loop {
             let stored = api.get(&name).await;
-            let stored = stored.map_err(|source| AddonError::Ask { what: describe(crd), source: Box::new(source) })?;
+            let stored = stored.map_err(|source| AddonError::Ask {
+                what: describe(crd),
+                source: Box::new(source),
+            })?;
             if is_established(&stored) {
                 return Ok(());
             }
@@ -100,10 +113,14 @@ fn describe(object: &DynamicObject) -> String {
 
 /// A new kind is unknown for a moment, a new namespace has no service account for a moment, a new API server is busy.
 fn passes(error: &kube::Error) -> bool {
-    let kube::Error::Api(status) = error else { return false };
+    let kube::Error::Api(status) = error else {
+        return false;
+    };
     match status.code {
         404 | 409 | 429 | 500..=504 => true,
-        403 => status.message.contains("serviceaccount") || status.message.contains("service account"),
+        403 => {
+            status.message.contains("serviceaccount") || status.message.contains("service account")
+        }
         _ => false,
     }
 }
@@ -111,7 +128,9 @@ fn passes(error: &kube::Error) -> bool {
 fn is_established(crd: &DynamicObject) -> bool {
     let conditions = crd.data["status"]["conditions"].as_array();
     conditions.is_some_and(|conditions| {
-        conditions.iter().any(|condition| condition["type"] == "Established" && condition["status"] == "True")
+        conditions
+            .iter()
+            .any(|condition| condition["type"] == "Established" && condition["status"] == "True")
     })
 }
 
@@ -126,13 +145,22 @@ mod tests {
 
     #[test]
     fn a_kind_that_is_not_served_yet_is_waited_for() {
-        assert!(passes(&refusal(404, "the server could not find the requested resource")));
-        assert!(passes(&refusal(403, "error looking up service account x/default: serviceaccount \"default\" not found")));
+        assert!(passes(&refusal(
+            404,
+            "the server could not find the requested resource"
+        )));
+        assert!(passes(&refusal(
+            403,
+            "error looking up service account x/default: serviceaccount \"default\" not found"
+        )));
     }
 
     #[test]
     fn a_refusal_that_stays_is_not_tried_again() {
-        assert!(!passes(&refusal(403, "violates PodSecurity \"restricted\"")));
+        assert!(!passes(&refusal(
+            403,
+            "violates PodSecurity \"restricted\""
+        )));
         assert!(!passes(&refusal(422, "spec.clusterIP: invalid")));
     }
 

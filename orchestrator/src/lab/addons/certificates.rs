@@ -1,7 +1,7 @@
 //! The certificates that Envoy Gateway and its Envoys know each other by.
 //!
 //! Envoy Gateway brings a job that makes them; making them here saves a pod's start. Names and contents of the secrets
-//! are the ones that its controller reads.
+//! are the ones that its controller reads: without the HMAC key it works too, but calls it an error at every change.
 
 use super::AddonError;
 use super::apply::Applier;
@@ -9,18 +9,24 @@ use k8s_openapi::ByteString;
 use k8s_openapi::api::core::v1::Secret;
 use kube::api::{Api, ObjectMeta, PostParams};
 use rcgen::{
-    BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair, KeyUsagePurpose,
+    BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
+    KeyUsagePurpose,
 };
 use std::collections::BTreeMap;
+use uuid::Uuid;
 
 const NAMESPACE: &str = "envoy-gateway-system";
+const TLS: &str = "kubernetes.io/tls";
 
 type CertificateAuthority = Issuer<'static, KeyPair>;
 
 /// Creates the secrets that are missing; existing ones stay, because running proxies trust them.
 pub(super) async fn ensure(applier: &Applier) -> Result<(), AddonError> {
     let api: Api<Secret> = Api::namespaced(applier.client().clone(), NAMESPACE);
-    let present = api.get_opt("envoy-gateway").await.map_err(|source| ask("its certificates", source))?;
+    let present = api
+        .get_opt("envoy-gateway")
+        .await
+        .map_err(|source| ask("its certificates", source))?;
     if present.is_some() {
         return Ok(());
     }
@@ -42,15 +48,20 @@ async fn create(api: &Api<Secret>, secret: &Secret) -> Result<(), AddonError> {
 
 async fn replace(api: &Api<Secret>, secret: &Secret) -> Result<(), AddonError> {
     let name = secret.metadata.name.as_deref().unwrap_or_default();
-    api.replace(name, &PostParams::default(), secret).await.map_err(|source| ask("a new secret", source))?;
+    api.replace(name, &PostParams::default(), secret)
+        .await
+        .map_err(|source| ask("a new secret", source))?;
     Ok(())
 }
 
 fn ask(what: &str, source: kube::Error) -> AddonError {
-    AddonError::Ask { what: what.to_owned(), source: Box::new(source) }
+    AddonError::Ask {
+        what: what.to_owned(),
+        source: Box::new(source),
+    }
 }
 
-fn secrets() -> Result<[Secret; 2], AddonError> {
+fn secrets() -> Result<[Secret; 3], AddonError> {
     let (authority, pem) = authority()?;
     let service = |suffix: &str| format!("envoy-gateway{suffix}");
     let controller = [
@@ -60,48 +71,78 @@ fn secrets() -> Result<[Secret; 2], AddonError> {
         service(&format!(".{NAMESPACE}.svc.cluster.local")),
     ];
     Ok([
-        secret("envoy", leaf(&authority, &pem, &[format!("*.{NAMESPACE}")])?),
-        secret("envoy-gateway", leaf(&authority, &pem, &controller)?),
+        secret("envoy-oidc-hmac", "Opaque", hmac_key()),
+        secret(
+            "envoy",
+            TLS,
+            leaf(&authority, &pem, &[format!("*.{NAMESPACE}")])?,
+        ),
+        secret("envoy-gateway", TLS, leaf(&authority, &pem, &controller)?),
     ])
 }
 
 fn authority() -> Result<(CertificateAuthority, String), AddonError> {
     let mut params = CertificateParams::default();
     params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
-    params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::DigitalSignature];
-    params.distinguished_name.push(DnType::CommonName, "envoy-gateway");
+    params.key_usages = vec![
+        KeyUsagePurpose::KeyCertSign,
+        KeyUsagePurpose::DigitalSignature,
+    ];
+    params
+        .distinguished_name
+        .push(DnType::CommonName, "envoy-gateway");
     let key = KeyPair::generate()?;
     let pem = params.self_signed(&key)?.pem();
     Ok((Issuer::new(params, key), pem))
 }
 
-fn leaf(authority: &CertificateAuthority, authority_pem: &str, names: &[String]) -> Result<Files, AddonError> {
+/// 32 bytes, of which version 4 UUIDs leave 244 bits random (RFC 9562).
+fn hmac_key() -> Files {
+    let halves = [Uuid::new_v4(), Uuid::new_v4()];
+    vec![(
+        "hmac-secret",
+        halves.iter().flat_map(|half| *half.as_bytes()).collect(),
+    )]
+}
+
+fn leaf(
+    authority: &CertificateAuthority,
+    authority_pem: &str,
+    names: &[String],
+) -> Result<Files, AddonError> {
     let mut params = CertificateParams::new(names.to_vec())?;
-    params.distinguished_name.push(DnType::CommonName, names[0].as_str());
+    params
+        .distinguished_name
+        .push(DnType::CommonName, names[0].as_str());
     params.use_authority_key_identifier_extension = true;
     params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
-    params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth, ExtendedKeyUsagePurpose::ClientAuth];
+    params.extended_key_usages = vec![
+        ExtendedKeyUsagePurpose::ServerAuth,
+        ExtendedKeyUsagePurpose::ClientAuth,
+    ];
     let key = KeyPair::generate()?;
     let certificate = params.signed_by(&key, authority)?.pem();
-    Ok([
-        ("ca.crt", authority_pem.to_owned()),
-        ("tls.crt", certificate),
-        ("tls.key", key.serialize_pem()),
+    Ok(vec![
+        ("ca.crt", authority_pem.as_bytes().to_vec()),
+        ("tls.crt", certificate.into_bytes()),
+        ("tls.key", key.serialize_pem().into_bytes()),
     ])
 }
 
-type Files = [(&'static str, String); 3];
+type Files = Vec<(&'static str, Vec<u8>)>;
 
-fn secret(name: &str, files: Files) -> Secret {
-    let data: BTreeMap<String, ByteString> =
-        files.into_iter().map(|(name, text)| (name.to_owned(), ByteString(text.into_bytes()))).collect();
+fn secret(name: &str, kind: &str, files: Files) -> Secret {
+    let data: BTreeMap<String, ByteString> = files
+        .into_iter()
+        .map(|(name, bytes)| (name.to_owned(), ByteString(bytes)))
+        .collect();
     Secret {
         metadata: ObjectMeta {
             name: Some(name.to_owned()),
             namespace: Some(NAMESPACE.to_owned()),
             ..ObjectMeta::default()
         },
-        type_: Some("kubernetes.io/tls".to_owned()),
+        type_: Some(kind.to_owned()),
         data: Some(data),
         ..Secret::default()
     }
@@ -114,7 +155,7 @@ mod tests {
 
     #[test]
     fn both_sides_trust_the_same_authority() {
-        let [envoy, controller] = secrets().unwrap();
+        let [_, envoy, controller] = secrets().unwrap();
         let file = |secret: &Secret, name: &str| secret.data.as_ref().unwrap()[name].clone();
         assert_eq!(file(&envoy, "ca.crt"), file(&controller, "ca.crt"));
         assert_ne!(file(&envoy, "tls.key"), file(&controller, "tls.key"));
@@ -122,19 +163,29 @@ mod tests {
 
     #[test]
     fn each_certificate_names_who_uses_it_and_is_signed_by_the_authority() {
-        let expected = [("envoy", "*.envoy-gateway-system"), ("envoy-gateway", "envoy-gateway.envoy-gateway-system.svc")];
-        for (secret, (name, host)) in secrets().unwrap().iter().zip(expected) {
+        let expected = [
+            ("envoy", "*.envoy-gateway-system"),
+            ("envoy-gateway", "envoy-gateway.envoy-gateway-system.svc"),
+        ];
+        for (secret, (name, host)) in secrets().unwrap()[1..].iter().zip(expected) {
             assert_eq!(secret.metadata.name.as_deref(), Some(name));
             let (authority, leaf) = (der(secret, "ca.crt"), der(secret, "tls.crt"));
             let (authority, leaf) = (parse(&authority), parse(&leaf));
             assert!(leaf.verify_signature(Some(authority.public_key())).is_ok());
             let names = leaf.subject_alternative_name().unwrap().unwrap();
-            assert!(names.value.general_names.contains(&GeneralName::DNSName(host)), "{names:?}");
+            assert!(
+                names
+                    .value
+                    .general_names
+                    .contains(&GeneralName::DNSName(host)),
+                "{names:?}"
+            );
         }
     }
 
     fn der(secret: &Secret, name: &str) -> Vec<u8> {
-        let (_, pem) = x509_parser::pem::parse_x509_pem(&secret.data.as_ref().unwrap()[name].0).unwrap();
+        let (_, pem) =
+            x509_parser::pem::parse_x509_pem(&secret.data.as_ref().unwrap()[name].0).unwrap();
         pem.contents
     }
 

@@ -1,15 +1,7 @@
-//! The Gateway API implementations that a cluster of the lab can have.
+//! What follows from a cluster's Gateway API implementation.
 
 use crate::lab::image::{ImageRef, LabImages};
-
-/// A Gateway API implementation.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum GatewayKind {
-    /// Traefik Proxy.
-    Traefik,
-    /// Envoy Gateway with Envoy.
-    Envoy,
-}
+use crate::lab::spec::GatewayKind;
 
 /// Name of the `GatewayClass` that a cluster with this gateway has.
 pub const fn class(kind: GatewayKind) -> &'static str {
@@ -23,6 +15,11 @@ pub const fn class(kind: GatewayKind) -> &'static str {
 pub fn images(kind: GatewayKind, images: &LabImages) -> Vec<&ImageRef> {
     match kind {
         GatewayKind::Traefik => vec![&images.pause, &images.coredns, &images.traefik],
-        GatewayKind::Envoy => vec![&images.pause, &images.coredns, &images.envoy_gateway, &images.envoy],
+        GatewayKind::Envoy => vec![
+            &images.pause,
+            &images.coredns,
+            &images.envoy_gateway,
+            &images.envoy,
+        ],
     }
 }

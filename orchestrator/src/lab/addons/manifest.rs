@@ -58,23 +58,38 @@ impl Manifest {
 
     /// The manifest's objects, in its order, filled in with `values`.
     pub(super) fn objects(self, values: &impl Serialize) -> Result<Vec<DynamicObject>, AddonError> {
-        let failed = |source| AddonError::Render { name: self.name().to_owned(), source };
+        let failed = |source| AddonError::Render {
+            name: self.name().to_owned(),
+            source,
+        };
         let mut environment = Environment::new();
         environment.set_undefined_behavior(UndefinedBehavior::Strict);
         // JSON is YAML: every value arrives quoted, whatever it holds.
         environment.set_auto_escape_callback(|_| AutoEscape::Json);
         let values = minijinja::Value::from(Serde(values));
-        let text = environment.render_named_str(self.name(), self.text(), values).map_err(failed)?;
+        let text = environment
+            .render_named_str(self.name(), self.text(), values)
+            .map_err(failed)?;
         parse(self.name(), &text)
     }
 }
 
 /// The objects of all `.yaml` files of a directory, by file name.
 pub(super) fn directory(path: &Path) -> Result<Vec<DynamicObject>, AddonError> {
-    let failed = |source| AddonError::Read { path: path.to_path_buf(), source };
+    let failed = |source| AddonError::Read {
+        path: path.to_path_buf(),
+        source,
+    };
     let entries: Result<Vec<_>, _> = fs_err::read_dir(path).map_err(failed)?.collect();
-    let mut files: Vec<PathBuf> = entries.map_err(failed)?.iter().map(fs_err::DirEntry::path).collect();
-    files.retain(|file| file.extension().is_some_and(|extension| extension == "yaml"));
+    let mut files: Vec<PathBuf> = entries
+        .map_err(failed)?
+        .iter()
+        .map(fs_err::DirEntry::path)
+        .collect();
+    files.retain(|file| {
+        file.extension()
+            .is_some_and(|extension| extension == "yaml")
+    });
     files.sort();
     let mut objects = Vec::new();
     for file in files {
@@ -85,7 +100,10 @@ pub(super) fn directory(path: &Path) -> Result<Vec<DynamicObject>, AddonError> {
 }
 
 fn parse(name: &str, text: &str) -> Result<Vec<DynamicObject>, AddonError> {
-    let failed = |message: String| AddonError::Parse { name: name.to_owned(), message };
+    let failed = |message: String| AddonError::Parse {
+        name: name.to_owned(),
+        message,
+    };
     let documents: Vec<serde_json::Value> =
         serde_saphyr::from_multiple(text).map_err(|error| failed(error.to_string()))?;
     documents
@@ -97,7 +115,10 @@ fn parse(name: &str, text: &str) -> Result<Vec<DynamicObject>, AddonError> {
 
 /// Whether an object is a CRD.
 pub(super) fn is_crd(object: &DynamicObject) -> bool {
-    object.types.as_ref().is_some_and(|types| types.kind == "CustomResourceDefinition")
+    object
+        .types
+        .as_ref()
+        .is_some_and(|types| types.kind == "CustomResourceDefinition")
 }
 
 #[cfg(test)]
@@ -118,7 +139,11 @@ mod tests {
 
     fn all() -> Vec<DynamicObject> {
         let images = images();
-        let values = Values { dns_address: Ipv4Addr::new(10, 51, 0, 10), images: &images, class: "some-class" };
+        let values = Values {
+            dns_address: Ipv4Addr::new(10, 51, 0, 10),
+            images: &images,
+            class: "some-class",
+        };
         let probe = ProbeValues::new(&images, "some-class", "n0nce");
         let mut objects = Vec::new();
         for manifest in [
@@ -140,7 +165,9 @@ mod tests {
     fn containers() -> Vec<serde_json::Value> {
         let pointers = ["/spec/template/spec/containers", "/spec/containers"];
         let of = |object: &DynamicObject| {
-            let found = pointers.iter().find_map(|pointer| object.data.pointer(pointer)?.as_array());
+            let found = pointers
+                .iter()
+                .find_map(|pointer| object.data.pointer(pointer)?.as_array());
             found.cloned().unwrap_or_default()
         };
         all().iter().flat_map(of).collect()
@@ -160,22 +187,37 @@ mod tests {
         assert_eq!(containers.len(), 5);
         for container in containers {
             assert_eq!(container["imagePullPolicy"], "Never", "{container}");
-            assert!(container["image"].as_str().is_some_and(|image| image.starts_with("docker.io/portproof/")));
+            assert!(
+                container["image"]
+                    .as_str()
+                    .is_some_and(|image| image.starts_with("docker.io/portproof/"))
+            );
         }
     }
 
     #[test]
     fn every_container_is_restricted_and_has_a_memory_limit() {
         for container in containers() {
-            assert_eq!(container["securityContext"]["allowPrivilegeEscalation"], false, "{container}");
-            assert_eq!(container["securityContext"]["readOnlyRootFilesystem"], true, "{container}");
-            assert!(container["resources"]["limits"]["memory"].is_string(), "{container}");
+            assert_eq!(
+                container["securityContext"]["allowPrivilegeEscalation"], false,
+                "{container}"
+            );
+            assert_eq!(
+                container["securityContext"]["readOnlyRootFilesystem"], true,
+                "{container}"
+            );
+            assert!(
+                container["resources"]["limits"]["memory"].is_string(),
+                "{container}"
+            );
         }
     }
 
     #[test]
     fn dns_forwards_nothing() {
-        let corefile = all().iter().find_map(|object| Some(object.data.pointer("/data/Corefile")?.to_string()));
+        let corefile = all()
+            .iter()
+            .find_map(|object| Some(object.data.pointer("/data/Corefile")?.to_string()));
         assert!(!corefile.unwrap().contains("forward"));
     }
 

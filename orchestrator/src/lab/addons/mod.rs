@@ -13,11 +13,11 @@ mod error;
 mod manifest;
 
 pub use error::AddonError;
-pub use gateway::GatewayKind;
 pub use probes::wait_working;
 
 use crate::lab::build::{BuildError, Components};
 use crate::lab::image::LabImages;
+use crate::lab::spec::GatewayKind;
 use crate::progress::Progress;
 use apply::Applier;
 use futures::future::{try_join, try_join_all, try_join3};
@@ -96,7 +96,11 @@ impl AddonSpec {
     }
 
     fn values(&self) -> Values<'_> {
-        Values { dns_address: self.dns_address, images: &self.images, class: gateway::class(self.gateway) }
+        Values {
+            dns_address: self.dns_address,
+            images: &self.images,
+            class: gateway::class(self.gateway),
+        }
     }
 }
 
@@ -104,7 +108,11 @@ impl AddonSpec {
 ///
 /// # Errors
 /// [`AddonError`] when a manifest is not to be read or the API server refuses an object.
-pub async fn install(client: Client, cluster: &AddonSpec, progress: &dyn Progress) -> Result<(), AddonError> {
+pub async fn install(
+    client: Client,
+    cluster: &AddonSpec,
+    progress: &dyn Progress,
+) -> Result<(), AddonError> {
     let part = format!("{}: add-ons applied", cluster.cluster);
     let start = Instant::now();
     progress.started(&part);
@@ -121,7 +129,9 @@ pub async fn install(client: Client, cluster: &AddonSpec, progress: &dyn Progres
 }
 
 async fn dns(applier: &Applier, cluster: &AddonSpec) -> Result<(), AddonError> {
-    applier.apply_in_order(&Manifest::CoreDns.objects(&cluster.values())?).await
+    applier
+        .apply_in_order(&Manifest::CoreDns.objects(&cluster.values())?)
+        .await
 }
 
 /// The policy comes after the CRDs: it is there to keep others from replacing them with older ones (GEP-2493).
@@ -134,7 +144,11 @@ async fn gateway_api(applier: &Applier, cluster: &AddonSpec) -> Result<(), Addon
 
 async fn implementation(applier: &Applier, cluster: &AddonSpec) -> Result<(), AddonError> {
     match cluster.gateway {
-        GatewayKind::Traefik => applier.apply_in_order(&Manifest::Traefik.objects(&cluster.values())?).await,
+        GatewayKind::Traefik => {
+            applier
+                .apply_in_order(&Manifest::Traefik.objects(&cluster.values())?)
+                .await
+        }
         GatewayKind::Envoy => envoy_gateway(applier, cluster).await,
     }
 }

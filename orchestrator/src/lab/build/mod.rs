@@ -74,7 +74,10 @@ fn announce(plan: &Plan, store: &Store, progress: &dyn Progress) -> Result<(), B
         plan::minutes(&missing),
         names.join(", ")
     ));
-    let (needed, free) = (requirements::needed_mib(plan, store)?, requirements::free_mib(store)?);
+    let (needed, free) = (
+        requirements::needed_mib(plan, store)?,
+        requirements::free_mib(store)?,
+    );
     progress.note(&format!(
         "needs {} of disk while it builds; {} are free",
         requirements::gib(needed),
@@ -98,7 +101,11 @@ fn make_all(
         progress.finished(&name, start.elapsed());
         let ahead = &missing[number + 1..];
         if !ahead.is_empty() {
-            progress.note(&format!("{} more, about {} min", ahead.len(), plan::minutes(ahead)));
+            progress.note(&format!(
+                "{} more, about {} min",
+                ahead.len(),
+                plan::minutes(ahead)
+            ));
         }
     }
     Ok(())

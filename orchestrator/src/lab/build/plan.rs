@@ -99,7 +99,10 @@ impl Plan {
 
 /// What parts take to build, in whole minutes.
 pub(super) fn minutes(parts: &[&Part]) -> u32 {
-    let tenths: u32 = parts.iter().map(|part| part.component.tenths_of_minutes).sum();
+    let tenths: u32 = parts
+        .iter()
+        .map(|part| part.component.tenths_of_minutes)
+        .sum();
     tenths.div_ceil(10)
 }
 

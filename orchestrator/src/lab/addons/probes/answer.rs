@@ -56,7 +56,9 @@ mod tests {
 
     #[test]
     fn linux_is_not_taken_for_gvisor() {
-        assert!(text("Linux version 4.19.0-gvisor #1 SMP Sun Jan 10 15:06:54 PST 2016").is_gvisor());
+        assert!(
+            text("Linux version 4.19.0-gvisor #1 SMP Sun Jan 10 15:06:54 PST 2016").is_gvisor()
+        );
         assert!(!text("Linux version 6.18.5 (gcc 14.2.0) #1 SMP").is_gvisor());
         assert!(!Answer::Refused("gVisor".to_owned()).is_gvisor());
     }

@@ -56,8 +56,14 @@ impl<'a> ProbeValues<'a> {
             script: SCRIPT,
             nonce,
             pods: [
-                ProbePod { name: "server", runtime_class: None },
-                ProbePod { name: "client", runtime_class: Some("gvisor") },
+                ProbePod {
+                    name: "server",
+                    runtime_class: None,
+                },
+                ProbePod {
+                    name: "client",
+                    runtime_class: Some("gvisor"),
+                },
             ],
         }
     }
@@ -94,7 +100,10 @@ pub async fn wait_working(
         start,
         progress,
     };
-    probes.pods.remove_namespace(NAMESPACE, probes.deadline).await?;
+    probes
+        .pods
+        .remove_namespace(NAMESPACE, probes.deadline)
+        .await?;
     probes.run().await?;
     probes.pods.forget_namespace(NAMESPACE).await
 }
@@ -107,7 +116,12 @@ impl Probes<'_> {
     }
 
     async fn sandbox(&self) -> Result<(), AddonError> {
-        self.until("the sandbox is gVisor", || self.ask("client", "kernel"), Answer::is_gvisor).await
+        self.until(
+            "the sandbox is gVisor",
+            || self.ask("client", "kernel"),
+            Answer::is_gvisor,
+        )
+        .await
     }
 
     /// The policy comes last: until it is lifted the client reaches nothing.
@@ -115,27 +129,53 @@ impl Probes<'_> {
         let name = format!("server.{NAMESPACE}.svc.cluster.local");
         let (resolve, by_name) = (format!("resolve/{name}"), format!("fetch/{name}/80"));
         try_join(
-            self.until("DNS answers", || self.ask("client", &resolve), Answer::is_address),
-            self.until("a Service answers", || self.ask("client", &by_name), |answer| answer.is_text(&self.nonce)),
+            self.until(
+                "DNS answers",
+                || self.ask("client", &resolve),
+                Answer::is_address,
+            ),
+            self.until(
+                "a Service answers",
+                || self.ask("client", &by_name),
+                |answer| answer.is_text(&self.nonce),
+            ),
         )
         .await?;
         self.policy().await
     }
 
     async fn policy(&self) -> Result<(), AddonError> {
-        let direct = format!("fetch/{}/8080", self.pods.address(NAMESPACE, "server").await?);
+        let direct = format!(
+            "fetch/{}/8080",
+            self.pods.address(NAMESPACE, "server").await?
+        );
         let reach = || self.ask("client", &direct);
-        self.until("a pod reaches a pod", reach, |answer| answer.is_text(&self.nonce)).await?;
+        self.until("a pod reaches a pod", reach, |answer| {
+            answer.is_text(&self.nonce)
+        })
+        .await?;
         self.apply(Manifest::ProbePolicy).await?;
-        self.until("a NetworkPolicy blocks", reach, Answer::is_cut_off).await?;
+        self.until("a NetworkPolicy blocks", reach, Answer::is_cut_off)
+            .await?;
         self.pods.remove_policy(NAMESPACE, "client").await?;
-        self.until("without it the way is open", reach, |answer| answer.is_text(&self.nonce)).await
+        self.until("without it the way is open", reach, |answer| {
+            answer.is_text(&self.nonce)
+        })
+        .await
     }
 
     async fn gateway(&self) -> Result<(), AddonError> {
         self.apply(Manifest::ProbeRoute).await?;
-        let what = format!("the gateway ({}) answers", gateway::class(self.cluster.gateway));
-        self.until(&what, || self.ask_gateway(), |answer| answer.is_text(&self.nonce)).await
+        let what = format!(
+            "the gateway ({}) answers",
+            gateway::class(self.cluster.gateway)
+        );
+        self.until(
+            &what,
+            || self.ask_gateway(),
+            |answer| answer.is_text(&self.nonce),
+        )
+        .await
     }
 
     async fn ask(&self, pod: &str, path: &str) -> Answer {
@@ -153,7 +193,9 @@ impl Probes<'_> {
     async fn apply(&self, manifest: Manifest) -> Result<(), AddonError> {
         let class = gateway::class(self.cluster.gateway);
         let values = ProbeValues::new(&self.cluster.images, class, &self.nonce);
-        self.applier.apply_in_order(&manifest.objects(&values)?).await
+        self.applier
+            .apply_in_order(&manifest.objects(&values)?)
+            .await
     }
 
     /// Tries until `holds`, and says so.
