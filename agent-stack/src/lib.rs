@@ -1,3 +1,11 @@
 //! The reference stack: every part of it, so that one binary can be any of them and tests can run all in one process.
 
 pub mod agent;
+pub mod catalog;
+pub mod http_client;
+pub mod model;
+pub mod pause;
+pub mod plan;
+pub mod server;
+pub mod shutdown;
+pub mod telemetry;
