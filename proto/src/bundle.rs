@@ -18,6 +18,9 @@ pub const SCHEMA: &str = "portproof.dev/bundle/v1";
 pub const MAX_BYTES: u64 = 64 * 1024 * 1024;
 const INDEX: &str = "index.json";
 
+/// The bytes of the files of a bundle, by path.
+type Files = BTreeMap<String, Vec<u8>>;
+
 /// Why a bundle could not be written or read.
 #[derive(Debug, thiserror::Error)]
 pub enum BundleError {
@@ -108,7 +111,11 @@ impl Bundle {
         crds.sort_by_key(sort_key);
         objects.sort_by_key(sort_key);
         descriptors.sort_by(|one, other| one.server.cmp(&other.server));
-        Self { crds, objects, descriptors }
+        Self {
+            crds,
+            objects,
+            descriptors,
+        }
     }
 
     /// The digest of the bundle: that of its index.
@@ -140,10 +147,14 @@ impl Bundle {
     /// See [`BundleError`]; a bundle from another place is untrusted input and nothing of a bad one is used.
     pub fn decode(bytes: &[u8]) -> Result<Self, BundleError> {
         let mut files = unpack(bytes)?;
-        let index = files.remove(INDEX).ok_or_else(|| content(INDEX, "missing"))?;
+        let index = files
+            .remove(INDEX)
+            .ok_or_else(|| content(INDEX, "missing"))?;
         let index: Index = parse(INDEX, &index)?;
         if index.schema != SCHEMA {
-            return Err(BundleError::Schema { found: index.schema });
+            return Err(BundleError::Schema {
+                found: index.schema,
+            });
         }
         verify(&index, &files)?;
         let mut bundle = Self::default();
@@ -160,34 +171,51 @@ impl Bundle {
         Ok(bundle)
     }
 
-    fn files(&self) -> Result<(Vec<u8>, BTreeMap<String, Vec<u8>>), BundleError> {
-        let mut files = BTreeMap::new();
+    fn files(&self) -> Result<(Vec<u8>, Files), BundleError> {
+        let mut files = Files::new();
         for crd in &self.crds {
-            insert(&mut files, format!("crds/{}.json", text(crd, "/metadata/name", "metadata.name")?), crd)?;
+            let name = text(crd, "/metadata/name", "metadata.name")?;
+            insert(&mut files, &format!("crds/{name}.json"), crd)?;
         }
         for object in &self.objects {
-            insert(&mut files, object_path(object)?, object)?;
+            insert(&mut files, &object_path(object)?, object)?;
         }
         for descriptor in &self.descriptors {
             let path = format!("mcp/{}.json", descriptor.server);
-            let value =
-                serde_json::to_value(descriptor).map_err(|source| BundleError::Json { path: path.clone(), source })?;
-            insert(&mut files, path, &value)?;
+            insert(&mut files, &path, &json(&path, descriptor)?)?;
         }
-        let index = Index {
-            schema: SCHEMA.into(),
-            projection: projection::VERSION.into(),
-            files: files.iter().map(|(path, bytes)| (path.clone(), Digest::of_bytes(bytes))).collect(),
-        };
-        let index =
-            serde_json::to_value(index).map_err(|source| BundleError::Json { path: INDEX.into(), source })?;
-        Ok((canonical_bytes(INDEX, &index)?, files))
+        Ok((index_of(&files)?, files))
     }
+}
+
+fn index_of(files: &Files) -> Result<Vec<u8>, BundleError> {
+    let listed = files.iter();
+    let index = Index {
+        schema: SCHEMA.into(),
+        projection: projection::VERSION.into(),
+        files: listed
+            .map(|(path, bytes)| (path.clone(), Digest::of_bytes(bytes)))
+            .collect(),
+    };
+    canonical_bytes(INDEX, &json(INDEX, &index)?)
+}
+
+fn json(path: &str, value: &impl Serialize) -> Result<Value, BundleError> {
+    serde_json::to_value(value).map_err(|source| BundleError::Json {
+        path: path.into(),
+        source,
+    })
 }
 
 /// Objects that others refer to come first: the order of creation.
 fn sort_key(object: &Value) -> (u8, String, String, String) {
-    let member = |pointer: &str| object.pointer(pointer).and_then(Value::as_str).unwrap_or_default().to_owned();
+    let member = |pointer: &str| {
+        object
+            .pointer(pointer)
+            .and_then(Value::as_str)
+            .unwrap_or_default()
+            .to_owned()
+    };
     let kind = member("/kind");
     let wave = match kind.as_str() {
         "ServiceAccount" => 0,
@@ -195,45 +223,74 @@ fn sort_key(object: &Value) -> (u8, String, String, String) {
         "Service" => 2,
         _ => 3,
     };
-    (wave, kind, member("/metadata/namespace"), member("/metadata/name"))
+    (
+        wave,
+        kind,
+        member("/metadata/namespace"),
+        member("/metadata/name"),
+    )
 }
 
 fn object_path(object: &Value) -> Result<String, BundleError> {
     let api_version = text(object, "/apiVersion", "apiVersion")?.replace('/', "_");
     let kind = text(object, "/kind", "kind")?;
-    let namespace = object.pointer("/metadata/namespace").and_then(Value::as_str).unwrap_or("_cluster");
+    let namespace = object
+        .pointer("/metadata/namespace")
+        .and_then(Value::as_str)
+        .unwrap_or("_cluster");
     let name = text(object, "/metadata/name", "metadata.name")?;
-    Ok(format!("objects/{api_version}_{kind}/{namespace}/{name}.json"))
+    Ok(format!(
+        "objects/{api_version}_{kind}/{namespace}/{name}.json"
+    ))
 }
 
-fn text<'a>(object: &'a Value, pointer: &str, member: &'static str) -> Result<&'a str, BundleError> {
-    object.pointer(pointer).and_then(Value::as_str).ok_or(BundleError::Unnamed { member })
+fn text<'a>(
+    object: &'a Value,
+    pointer: &str,
+    member: &'static str,
+) -> Result<&'a str, BundleError> {
+    object
+        .pointer(pointer)
+        .and_then(Value::as_str)
+        .ok_or(BundleError::Unnamed { member })
 }
 
 fn canonical_bytes(path: &str, value: &Value) -> Result<Vec<u8>, BundleError> {
-    canonical::to_bytes(value).map_err(|source| BundleError::Canonical { path: path.into(), source })
+    canonical::to_bytes(value).map_err(|source| BundleError::Canonical {
+        path: path.into(),
+        source,
+    })
 }
 
-fn insert(files: &mut BTreeMap<String, Vec<u8>>, path: String, value: &Value) -> Result<(), BundleError> {
-    let bytes = canonical_bytes(&path, value)?;
-    match files.insert(path.clone(), bytes) {
+fn insert(files: &mut Files, path: &str, value: &Value) -> Result<(), BundleError> {
+    let bytes = canonical_bytes(path, value)?;
+    match files.insert(path.to_owned(), bytes) {
         None => Ok(()),
-        Some(_) => Err(content(&path, "there twice")),
+        Some(_) => Err(content(path, "there twice")),
     }
 }
 
 fn content(path: &str, problem: &'static str) -> BundleError {
-    BundleError::Content { path: path.into(), problem }
+    BundleError::Content {
+        path: path.into(),
+        problem,
+    }
 }
 
-fn append(archive: &mut tar::Builder<Vec<u8>>, path: &str, bytes: &[u8]) -> Result<(), BundleError> {
+fn append(
+    archive: &mut tar::Builder<Vec<u8>>,
+    path: &str,
+    bytes: &[u8],
+) -> Result<(), BundleError> {
     let mut header = tar::Header::new_ustar();
     header.set_size(bytes.len() as u64);
     header.set_mode(0o644);
-    archive.append_data(&mut header, path, bytes).map_err(BundleError::Archive)
+    archive
+        .append_data(&mut header, path, bytes)
+        .map_err(BundleError::Archive)
 }
 
-fn unpack(bytes: &[u8]) -> Result<BTreeMap<String, Vec<u8>>, BundleError> {
+fn unpack(bytes: &[u8]) -> Result<Files, BundleError> {
     if bytes.len() as u64 > MAX_BYTES {
         return Err(BundleError::TooLarge);
     }
@@ -241,9 +298,15 @@ fn unpack(bytes: &[u8]) -> Result<BTreeMap<String, Vec<u8>>, BundleError> {
     let mut archive = tar::Archive::new(bytes);
     for entry in archive.entries().map_err(BundleError::Archive)? {
         let mut entry = entry.map_err(BundleError::Archive)?;
-        let path = entry.path().map_err(BundleError::Archive)?.to_string_lossy().into_owned();
+        let path = entry
+            .path()
+            .map_err(BundleError::Archive)?
+            .to_string_lossy()
+            .into_owned();
         let mut bytes = Vec::new();
-        entry.read_to_end(&mut bytes).map_err(BundleError::Archive)?;
+        entry
+            .read_to_end(&mut bytes)
+            .map_err(BundleError::Archive)?;
         if files.insert(path.clone(), bytes).is_some() {
             return Err(content(&path, "there twice"));
         }
@@ -252,15 +315,22 @@ fn unpack(bytes: &[u8]) -> Result<BTreeMap<String, Vec<u8>>, BundleError> {
 }
 
 fn parse<T: serde::de::DeserializeOwned>(path: &str, bytes: &[u8]) -> Result<T, BundleError> {
-    serde_json::from_slice(bytes).map_err(|source| BundleError::Json { path: path.into(), source })
+    serde_json::from_slice(bytes).map_err(|source| BundleError::Json {
+        path: path.into(),
+        source,
+    })
 }
 
-fn verify(index: &Index, files: &BTreeMap<String, Vec<u8>>) -> Result<(), BundleError> {
+fn verify(index: &Index, files: &Files) -> Result<(), BundleError> {
     for (path, expected) in &index.files {
         let bytes = files.get(path).ok_or_else(|| content(path, "missing"))?;
         let found = Digest::of_bytes(bytes);
         if found != *expected {
-            return Err(BundleError::DigestMismatch { path: path.clone(), expected: expected.clone(), found });
+            return Err(BundleError::DigestMismatch {
+                path: path.clone(),
+                expected: expected.clone(),
+                found,
+            });
         }
     }
     match files.keys().find(|path| !index.files.contains_key(*path)) {

@@ -11,7 +11,9 @@ const MAX_SAFE_INTEGER: u64 = (1 << 53) - 1;
 #[derive(Debug, thiserror::Error)]
 pub enum CanonicalError {
     /// Two different integers of this size canonicalise to the same text, so a digest would prove nothing.
-    #[error("the integer {integer} at `{pointer}` is outside ±(2^53-1) and has no unambiguous canonical form")]
+    #[error(
+        "the integer {integer} at `{pointer}` is outside ±(2^53-1) and has no unambiguous canonical form"
+    )]
     IntegerRange {
         /// JSON pointer (RFC 6901) of the number.
         pointer: String,
@@ -24,7 +26,9 @@ pub enum CanonicalError {
 }
 
 /// A SHA-256 digest, written `sha256:<64 hex digits>`.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
+#[derive(
+    Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize,
+)]
 #[serde(transparent)]
 pub struct Digest(String);
 

@@ -33,16 +33,29 @@ impl McpDescriptor {
     /// # Errors
     /// When a tool has no canonical form.
     pub fn behaviours(&self) -> Result<BTreeMap<String, Digest>, CanonicalError> {
-        self.digests(&["name", "title", "description", "inputSchema", "outputSchema", "annotations"])
+        self.digests(&[
+            "name",
+            "title",
+            "description",
+            "inputSchema",
+            "outputSchema",
+            "annotations",
+        ])
     }
 
     fn digests(&self, members: &[&str]) -> Result<BTreeMap<String, Digest>, CanonicalError> {
-        self.tools.iter().map(|tool| Ok((tool_name(tool), canonical::digest(&pick(tool, members))?))).collect()
+        self.tools
+            .iter()
+            .map(|tool| Ok((tool_name(tool), canonical::digest(&pick(tool, members))?)))
+            .collect()
     }
 }
 
 fn tool_name(tool: &Value) -> String {
-    tool.get("name").and_then(Value::as_str).unwrap_or_default().to_owned()
+    tool.get("name")
+        .and_then(Value::as_str)
+        .unwrap_or_default()
+        .to_owned()
 }
 
 fn pick(tool: &Value, members: &[&str]) -> Value {
@@ -60,13 +73,19 @@ mod tests {
     use super::*;
 
     fn descriptor(tool: Value) -> McpDescriptor {
-        McpDescriptor { server: "tool-gateway".into(), discover: json!({}), tools: vec![tool] }
+        McpDescriptor {
+            server: "tool-gateway".into(),
+            discover: json!({}),
+            tools: vec![tool],
+        }
     }
 
     #[test]
     fn a_new_description_changes_the_behaviour_but_not_the_contract() {
-        let one = descriptor(json!({"name": "t", "description": "x", "inputSchema": {"type": "object"}}));
-        let other = descriptor(json!({"name": "t", "description": "y", "inputSchema": {"type": "object"}}));
+        let one =
+            descriptor(json!({"name": "t", "description": "x", "inputSchema": {"type": "object"}}));
+        let other =
+            descriptor(json!({"name": "t", "description": "y", "inputSchema": {"type": "object"}}));
         assert_eq!(one.contracts().unwrap(), other.contracts().unwrap());
         assert_ne!(one.behaviours().unwrap(), other.behaviours().unwrap());
     }

@@ -17,7 +17,9 @@ pub mod tool;
 pub mod v1 {
     #![expect(
         missing_docs,
+        clippy::all,
         clippy::pedantic,
+        clippy::allow_attributes,
         reason = "generated from the commented .proto files"
     )]
     tonic::include_proto!("portproof.v1");

@@ -113,7 +113,8 @@ mod tests {
 
     #[test]
     fn projecting_twice_changes_nothing_more() {
-        let object = json!({"kind": "X", "metadata": {"uid": "u", "annotations": {"a": "b"}}, "status": {}});
+        let object =
+            json!({"kind": "X", "metadata": {"uid": "u", "annotations": {"a": "b"}}, "status": {}});
         assert_eq!(project(&project(&object)), project(&object));
     }
 }

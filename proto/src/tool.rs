@@ -1,7 +1,14 @@
 //! The `Tool` custom resource: a fixture of the reference stack, not an API for others to adopt.
 
+#![expect(
+    unreachable_pub,
+    clippy::duplicated_attributes,
+    reason = "the lints misread what the derives repeat"
+)]
+
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::{CustomResource, KubeSchema};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -26,8 +33,16 @@ pub const READY: &str = "Ready";
     derive = "PartialEq",
     category = "portproof",
     printcolumn(name = "Backend", type_ = "string", json_path = ".spec.backend.type"),
-    printcolumn(name = "Ready", type_ = "string", json_path = r#".status.conditions[?(@.type=="Ready")].status"#),
-    printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp")
+    printcolumn(
+        name = "Ready",
+        type_ = "string",
+        json_path = r#".status.conditions[?(@.type=="Ready")].status"#
+    ),
+    printcolumn(
+        name = "Age",
+        type_ = "date",
+        json_path = ".metadata.creationTimestamp"
+    )
 )]
 #[serde(rename_all = "camelCase")]
 #[x_kube(validation = ("self.inputSchema.type == 'object'", "the input of an MCP tool is an object"))]
@@ -78,7 +93,7 @@ pub struct Backend {
 }
 
 /// The kinds of backend.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub enum BackendType {
     /// Runs Python in the interpreter.
     Python,
@@ -140,6 +155,15 @@ pub struct ToolStatus {
     pub conditions: Vec<Condition>,
 }
 
+/// The CRD as JSON, the way it is applied and carried.
+///
+/// # Errors
+/// When it cannot be written as JSON.
+pub fn crd() -> Result<Value, serde_json::Error> {
+    use kube::CustomResourceExt as _;
+    serde_json::to_value(Tool::crd())
+}
+
 const fn default_timeout() -> u32 {
     30
 }
@@ -165,20 +189,35 @@ fn optional_json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use kube::CustomResourceExt as _;
 
     #[test]
     fn the_crd_has_its_published_name_and_status_subresource() {
-        let crd = serde_json::to_value(Tool::crd()).unwrap();
+        let crd = crd().unwrap();
         assert_eq!(crd.pointer("/metadata/name").unwrap(), CRD_NAME);
-        assert!(crd.pointer("/spec/versions/0/subresources/status").is_some());
+        assert!(
+            crd.pointer("/spec/versions/0/subresources/status")
+                .is_some()
+        );
     }
 
     #[test]
     fn the_crd_keeps_unknown_members_of_the_schemas_and_checks_the_backend_with_cel() {
-        let crd = serde_json::to_value(Tool::crd()).unwrap();
-        let spec = crd.pointer("/spec/versions/0/schema/openAPIV3Schema/properties/spec").unwrap();
-        assert_eq!(spec.pointer("/properties/inputSchema/x-kubernetes-preserve-unknown-fields").unwrap(), true);
-        assert_eq!(spec.pointer("/properties/backend/x-kubernetes-validations").unwrap().as_array().unwrap().len(), 4);
+        let crd = crd().unwrap();
+        let spec = crd
+            .pointer("/spec/versions/0/schema/openAPIV3Schema/properties/spec")
+            .unwrap();
+        assert_eq!(
+            spec.pointer("/properties/inputSchema/x-kubernetes-preserve-unknown-fields")
+                .unwrap(),
+            true
+        );
+        assert_eq!(
+            spec.pointer("/properties/backend/x-kubernetes-validations")
+                .unwrap()
+                .as_array()
+                .unwrap()
+                .len(),
+            4
+        );
     }
 }

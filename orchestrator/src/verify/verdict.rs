@@ -16,8 +16,16 @@ impl Role {
     pub fn new(name: &str) -> Result<Self, InvalidRole> {
         let well_formed = name.starts_with(|first: char| first.is_ascii_lowercase())
             && name.len() <= 8
-            && name.chars().all(|letter| letter.is_ascii_lowercase() || letter.is_ascii_digit());
-        if well_formed { Ok(Self(name.to_owned())) } else { Err(InvalidRole { name: name.to_owned() }) }
+            && name
+                .chars()
+                .all(|letter| letter.is_ascii_lowercase() || letter.is_ascii_digit());
+        if well_formed {
+            Ok(Self(name.to_owned()))
+        } else {
+            Err(InvalidRole {
+                name: name.to_owned(),
+            })
+        }
     }
 
     /// The name.
@@ -34,7 +42,9 @@ impl fmt::Display for Role {
 
 /// A text that cannot name a cluster role.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("`{name}` cannot be a cluster role: use at most eight lower-case letters and digits, a letter first")]
+#[error(
+    "`{name}` cannot be a cluster role: use at most eight lower-case letters and digits, a letter first"
+)]
 pub struct InvalidRole {
     /// The text.
     pub name: String,
@@ -137,7 +147,10 @@ pub struct Fact {
 impl Fact {
     /// A fact of any displayable value.
     pub fn new(label: &str, value: impl fmt::Display) -> Self {
-        Self { label: label.to_owned(), value: value.to_string() }
+        Self {
+            label: label.to_owned(),
+            value: value.to_string(),
+        }
     }
 }
 
@@ -177,6 +190,9 @@ mod tests {
     #[test]
     fn verdicts_are_written_with_their_reason() {
         let verdict = Verdict::Failed { reason: "x".into() };
-        assert_eq!(serde_json::to_string(&verdict).unwrap(), r#"{"outcome":"failed","reason":"x"}"#);
+        assert_eq!(
+            serde_json::to_string(&verdict).unwrap(),
+            r#"{"outcome":"failed","reason":"x"}"#
+        );
     }
 }

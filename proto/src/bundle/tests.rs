@@ -15,7 +15,11 @@ fn sample() -> Bundle {
     };
     let crd = json!({"apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition",
         "metadata": {"name": "tools.tools.portproof.dev"}, "spec": {}});
-    Bundle::new(&[crd], &[object("Tool", "t", "x"), object("ConfigMap", "c", "y")], vec![descriptor])
+    Bundle::new(
+        &[crd],
+        &[object("Tool", "t", "x"), object("ConfigMap", "c", "y")],
+        vec![descriptor],
+    )
 }
 
 #[test]
@@ -34,23 +38,39 @@ fn the_same_content_in_another_order_is_the_same_bundle() {
 
 #[test]
 fn objects_that_others_refer_to_come_first() {
-    let kinds: Vec<_> = sample().objects.iter().map(|object| object["kind"].clone()).collect();
+    let kinds: Vec<_> = sample()
+        .objects
+        .iter()
+        .map(|object| object["kind"].clone())
+        .collect();
     assert_eq!(kinds, ["ConfigMap", "Tool"]);
 }
 
 #[test]
 fn one_changed_byte_is_noticed_and_the_file_named() {
     let mut bytes = sample().encode().unwrap();
-    let at = bytes.windows(9).position(|window| window == b"{\"k\":\"x\"}").unwrap();
+    let at = bytes
+        .windows(9)
+        .position(|window| window == b"{\"k\":\"x\"}")
+        .unwrap();
     bytes[at + 6] = b'z';
     let error = Bundle::decode(&bytes).unwrap_err();
-    assert!(matches!(&error, BundleError::DigestMismatch { path, .. } if path.contains("Tool")), "{error}");
+    assert!(
+        matches!(&error, BundleError::DigestMismatch { path, .. } if path.contains("Tool")),
+        "{error}"
+    );
 }
 
 #[test]
 fn two_objects_of_one_name_are_refused() {
     let bundle = Bundle::new(&[], &[object("A", "x", "1"), object("A", "x", "2")], vec![]);
-    assert!(matches!(bundle.encode(), Err(BundleError::Content { problem: "there twice", .. })));
+    assert!(matches!(
+        bundle.encode(),
+        Err(BundleError::Content {
+            problem: "there twice",
+            ..
+        })
+    ));
 }
 
 #[test]
