@@ -2,10 +2,13 @@
 
 pub mod agent;
 pub mod catalog;
+pub mod gateway;
 pub mod http_client;
+pub mod interpreter;
 pub mod model;
 pub mod pause;
 pub mod plan;
+pub mod probe;
 pub mod server;
 pub mod shutdown;
 pub mod telemetry;

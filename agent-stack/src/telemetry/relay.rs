@@ -11,7 +11,7 @@ use tokio_util::task::TaskTracker;
 use tonic::transport::{Channel, Endpoint};
 
 /// Most spans that one answer may hand over.
-pub const MAX_SPANS: usize = 64;
+pub(super) const MAX_SPANS: usize = 64;
 const ATTEMPTS: u32 = 4;
 const PAUSE: Duration = Duration::from_millis(250);
 

@@ -12,7 +12,9 @@ mod question;
 mod tests;
 
 use super::openai::{ChatRequest, Message, Role, ToolCall};
-use crate::plan::{self, Plan};
+use crate::plan;
+#[cfg(test)]
+use crate::plan::Plan;
 use question::Question;
 use serde_json::Value;
 use std::collections::BTreeMap;
