@@ -2,6 +2,7 @@
 
 pub mod agent;
 pub mod catalog;
+pub mod cli;
 pub mod gateway;
 pub mod http_client;
 pub mod interpreter;
