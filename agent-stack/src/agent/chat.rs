@@ -90,9 +90,19 @@ impl Chat {
     pub fn new(endpoint: ModelEndpoint) -> Result<Self, ChatError> {
         let ModelEndpoint { url, host, model } = endpoint;
         let client = http_client::client(LIMIT).map_err(ChatError::Client)?;
-        let text = format!("{}/v1/chat/completions", url.trim_end_matches('/').trim_end_matches("/v1"));
-        let parsed = Url::parse(&text).ok().filter(|parsed| matches!(parsed.scheme(), "http" | "https"));
-        Ok(Self { client, url: parsed.ok_or(ChatError::Url { url })?, host, model })
+        let text = format!(
+            "{}/v1/chat/completions",
+            url.trim_end_matches('/').trim_end_matches("/v1")
+        );
+        let parsed = Url::parse(&text)
+            .ok()
+            .filter(|parsed| matches!(parsed.scheme(), "http" | "https"));
+        Ok(Self {
+            client,
+            url: parsed.ok_or(ChatError::Url { url })?,
+            host,
+            model,
+        })
     }
 
     /// Asks the model; the span of the request is a child of `parent`.
@@ -117,8 +127,14 @@ impl Chat {
         span.set(attributes::OPERATION, attributes::CHAT);
         span.set(attributes::PROVIDER, PROVIDER);
         span.set(attributes::REQUEST_MODEL, self.model.clone());
-        span.set("server.address", self.url.host_str().unwrap_or_default().to_owned());
-        span.set("server.port", i64::from(self.url.port_or_known_default().unwrap_or_default()));
+        span.set(
+            "server.address",
+            self.url.host_str().unwrap_or_default().to_owned(),
+        );
+        span.set(
+            "server.port",
+            i64::from(self.url.port_or_known_default().unwrap_or_default()),
+        );
         span
     }
 
@@ -131,7 +147,10 @@ impl Chat {
             sent = sent.header(header::HOST, host);
         }
         let answer = sent.send().await.map_err(|source| {
-            ChatError::Transport(HttpError::Transport { url: self.url.to_string(), source: source.without_url() })
+            ChatError::Transport(HttpError::Transport {
+                url: self.url.to_string(),
+                source: source.without_url(),
+            })
         })?;
         read(answer, span).await
     }
@@ -142,19 +161,42 @@ async fn read(answer: reqwest::Response, span: &ActiveSpan) -> Result<Reply, Cha
     if !status.is_success() {
         return Err(ChatError::Status { status });
     }
-    let backend = answer.headers().get(BACKEND_HEADER).and_then(|name| name.to_str().ok()).unwrap_or_default().to_owned();
+    let backend = answer
+        .headers()
+        .get(BACKEND_HEADER)
+        .and_then(|name| name.to_str().ok())
+        .unwrap_or_default()
+        .to_owned();
     let body = read_body(answer).await.map_err(ChatError::Transport)?;
     let response: ChatResponse = serde_json::from_slice(&body).map_err(ChatError::Json)?;
     describe(span, &response);
     let ChatResponse { choices, usage, .. } = response;
     let choice = choices.into_iter().next().ok_or(ChatError::Empty)?;
-    Ok(Reply { choice, prompt_tokens: usage.prompt_tokens, completion_tokens: usage.completion_tokens, backend })
+    Ok(Reply {
+        choice,
+        prompt_tokens: usage.prompt_tokens,
+        completion_tokens: usage.completion_tokens,
+        backend,
+    })
 }
 
 fn describe(span: &ActiveSpan, response: &ChatResponse) {
-    let reasons = response.choices.iter().map(|choice| StringValue::from(choice.finish_reason.clone())).collect();
-    span.set(attributes::FINISH_REASONS, Value::Array(Array::String(reasons)));
+    let reasons = response
+        .choices
+        .iter()
+        .map(|choice| StringValue::from(choice.finish_reason.clone()))
+        .collect();
+    span.set(
+        attributes::FINISH_REASONS,
+        Value::Array(Array::String(reasons)),
+    );
     span.set(attributes::RESPONSE_MODEL, response.model.clone());
-    span.set(attributes::INPUT_TOKENS, i64::from(response.usage.prompt_tokens));
-    span.set(attributes::OUTPUT_TOKENS, i64::from(response.usage.completion_tokens));
+    span.set(
+        attributes::INPUT_TOKENS,
+        i64::from(response.usage.prompt_tokens),
+    );
+    span.set(
+        attributes::OUTPUT_TOKENS,
+        i64::from(response.usage.completion_tokens),
+    );
 }

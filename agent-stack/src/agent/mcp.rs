@@ -4,11 +4,13 @@ use crate::telemetry::{ActiveSpan, SpanKind, Telemetry};
 use portproof_proto::telemetry as attributes;
 use reqwest::Client;
 use rmcp::model::{
-    CallToolRequest, CallToolRequestParams, CallToolResult, ClientCapabilities, ClientConfig, ClientRequest, ErrorCode,
-    Implementation, JsonObject, ProtocolVersion, RequestParamsMeta as _, ServerResult, Tool,
+    CallToolRequest, CallToolRequestParams, CallToolResult, ClientCapabilities, ClientConfig,
+    ClientRequest, ErrorCode, Implementation, JsonObject, ProtocolVersion, RequestParamsMeta as _,
+    ServerResult, Tool,
 };
 use rmcp::service::{
-    ClientInitializeError, PeerRequestOptions, RequestHandle, RoleClient, RunningService, ServiceError,
+    ClientInitializeError, PeerRequestOptions, RequestHandle, RoleClient, RunningService,
+    ServiceError,
 };
 use rmcp::transport::StreamableHttpClientTransport;
 use rmcp::transport::streamable_http_client::StreamableHttpClientTransportConfig;
@@ -38,7 +40,9 @@ pub enum McpError {
 impl McpError {
     /// The class of error for a span: the JSON-RPC code where there is one.
     fn error_type(&self) -> String {
-        let (Self::List(source) | Self::Call { source, .. }) = self else { return "transport".to_owned() };
+        let (Self::List(source) | Self::Call { source, .. }) = self else {
+            return "transport".to_owned();
+        };
         match source.as_ref() {
             ServiceError::McpError(error) => {
                 let ErrorCode(code) = error.code;
@@ -79,8 +83,14 @@ impl Tools {
             .serve_with_lifecycle(transport, lifecycle)
             .await
             .map_err(|error| McpError::Connect(Box::new(error)))?;
-        let protocol_version = service.peer_info().map(|peer| peer.protocol_version.to_string()).unwrap_or_default();
-        Ok(Self { service, protocol_version })
+        let protocol_version = service
+            .peer_info()
+            .map(|peer| peer.protocol_version.to_string())
+            .unwrap_or_default();
+        Ok(Self {
+            service,
+            protocol_version,
+        })
     }
 
     /// The MCP revision in use.
@@ -90,7 +100,10 @@ impl Tools {
 
     /// Every tool, in the server's order.
     pub(super) async fn list(&self) -> Result<Vec<Tool>, McpError> {
-        self.service.list_all_tools().await.map_err(|error| McpError::List(Box::new(error)))
+        self.service
+            .list_all_tools()
+            .await
+            .map_err(|error| McpError::List(Box::new(error)))
     }
 
     /// Calls a tool, with a CLIENT span below `parent` that the server continues.
@@ -101,13 +114,20 @@ impl Tools {
         telemetry: &Telemetry,
         parent: &ActiveSpan,
     ) -> Result<ToolResult, McpError> {
-        let span = telemetry.span(format!("{} {tool}", attributes::TOOLS_CALL), SpanKind::Client, parent.context());
+        let span = telemetry.span(
+            format!("{} {tool}", attributes::TOOLS_CALL),
+            SpanKind::Client,
+            parent.context(),
+        );
         span.set(attributes::MCP_METHOD, attributes::TOOLS_CALL);
         span.set(attributes::MCP_VERSION, self.protocol_version.clone());
         span.set(attributes::OPERATION, attributes::EXECUTE_TOOL);
         span.set(attributes::TOOL_NAME, tool.to_owned());
         let result = self.request(tool, arguments, &span).await;
-        let result = result.map_err(|source| McpError::Call { tool: tool.to_owned(), source: Box::new(source) });
+        let result = result.map_err(|source| McpError::Call {
+            tool: tool.to_owned(),
+            source: Box::new(source),
+        });
         match &result {
             Ok(result) if result.is_error => span.fail("tool_error", "the tool reports a failure"),
             Ok(_) => {}
@@ -116,13 +136,21 @@ impl Tools {
         result
     }
 
-    async fn request(&self, tool: &str, arguments: JsonObject, span: &ActiveSpan) -> Result<ToolResult, ServiceError> {
+    async fn request(
+        &self,
+        tool: &str,
+        arguments: JsonObject,
+        span: &ActiveSpan,
+    ) -> Result<ToolResult, ServiceError> {
         let mut params = CallToolRequestParams::new(tool.to_owned()).with_arguments(arguments);
         if let Some(traceparent) = span.traceparent() {
             params.set_traceparent(&traceparent);
         }
         let request = ClientRequest::CallToolRequest(CallToolRequest::new(params));
-        let handle = self.service.send_cancellable_request(request, PeerRequestOptions::no_options()).await?;
+        let handle = self
+            .service
+            .send_cancellable_request(request, PeerRequestOptions::no_options())
+            .await?;
         span.set(attributes::JSONRPC_ID, handle.id.to_string());
         read(handle).await
     }
@@ -137,8 +165,18 @@ async fn read(handle: RequestHandle<RoleClient>) -> Result<ToolResult, ServiceEr
 
 fn tool_result(result: CallToolResult) -> ToolResult {
     let is_error = result.is_error == Some(true);
-    let texts = result.content.iter().filter_map(|content| content.as_text());
-    let text = || texts.map(|text| text.text.as_str()).collect::<Vec<_>>().join("\n");
-    let value = result.structured_content.unwrap_or_else(|| Value::String(text()));
+    let texts = result
+        .content
+        .iter()
+        .filter_map(|content| content.as_text());
+    let text = || {
+        texts
+            .map(|text| text.text.as_str())
+            .collect::<Vec<_>>()
+            .join("\n")
+    };
+    let value = result
+        .structured_content
+        .unwrap_or_else(|| Value::String(text()));
     ToolResult { value, is_error }
 }

@@ -69,14 +69,27 @@ pub enum AgentError {
 /// # Errors
 /// When the port is taken or an address cannot be used.
 pub async fn run(args: AgentArgs) -> Result<(), AgentError> {
-    let AgentArgs { model_url, model_host, model, gateway_url, port } = args;
+    let AgentArgs {
+        model_url,
+        model_host,
+        model,
+        gateway_url,
+        port,
+    } = args;
     let shutdown = shutdown::on_signal().map_err(AgentError::Signal)?;
-    let telemetry =
-        Telemetry::start(TelemetryConfig::from_env(Part::Agent.name())).map_err(AgentError::Telemetry)?;
-    let endpoint = ModelEndpoint { url: model_url, host: model_host, model };
+    let telemetry = Telemetry::start(TelemetryConfig::from_env(Part::Agent.name()))
+        .map_err(AgentError::Telemetry)?;
+    let endpoint = ModelEndpoint {
+        url: model_url,
+        host: model_host,
+        model,
+    };
     let chat = Chat::new(endpoint).map_err(AgentError::Model)?;
-    let parts = AgentParts::new(chat, gateway_url, telemetry.clone()).map_err(AgentError::Client)?;
-    let served = server::serve(port, router(parts), shutdown).await.map_err(AgentError::Server);
+    let parts =
+        AgentParts::new(chat, gateway_url, telemetry.clone()).map_err(AgentError::Client)?;
+    let served = server::serve(port, router(parts), shutdown)
+        .await
+        .map_err(AgentError::Server);
     telemetry.shutdown().await;
     served
 }

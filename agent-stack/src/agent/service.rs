@@ -54,17 +54,28 @@ impl AgentParts {
     /// When the client for the tool gateway cannot be set up.
     pub fn new(chat: Chat, gateway_url: String, telemetry: Telemetry) -> Result<Self, HttpError> {
         let gateway_client = http_client::client(Duration::from_secs(MAX_SECONDS.into()))?;
-        Ok(Self { chat, gateway_url, gateway_client, telemetry })
+        Ok(Self {
+            chat,
+            gateway_url,
+            gateway_client,
+            telemetry,
+        })
     }
 }
 
 /// The routes of an agent.
 pub fn router(parts: AgentParts) -> Router {
-    let router = Router::new().route("/v1/tasks", post(tasks)).with_state(Arc::new(parts));
+    let router = Router::new()
+        .route("/v1/tasks", post(tasks))
+        .with_state(Arc::new(parts));
     server::with_health(router, server::always_ready())
 }
 
-async fn tasks(State(parts): State<Arc<AgentParts>>, headers: HeaderMap, Json(request): Json<TaskRequest>) -> Response {
+async fn tasks(
+    State(parts): State<Arc<AgentParts>>,
+    headers: HeaderMap,
+    Json(request): Json<TaskRequest>,
+) -> Response {
     let (events, received) = mpsc::channel(BACKLOG);
     let parent = header_context(&headers);
     tokio::spawn(async move {
@@ -76,7 +87,11 @@ async fn tasks(State(parts): State<Arc<AgentParts>>, headers: HeaderMap, Json(re
         }
     });
     let lines = ReceiverStream::new(received).map(|event| Ok::<_, Infallible>(line(&event)));
-    ([(header::CONTENT_TYPE, "application/x-ndjson")], Body::from_stream(lines)).into_response()
+    (
+        [(header::CONTENT_TYPE, "application/x-ndjson")],
+        Body::from_stream(lines),
+    )
+        .into_response()
 }
 
 /// Works on the task until its deadline; the last event is the answer or the failure.
@@ -87,7 +102,11 @@ async fn work(
     events: &mpsc::Sender<AgentEvent>,
 ) {
     let seconds = request.deadline_seconds.clamp(1, MAX_SECONDS);
-    let task = Task { parts, request, events };
+    let task = Task {
+        parts,
+        request,
+        events,
+    };
     let done = tokio::time::timeout(Duration::from_secs(seconds.into()), task.run(parent)).await;
     let last = done.unwrap_or_else(|_| AgentEvent::Failure {
         part: FailedPart::Agent,

@@ -5,7 +5,9 @@ use super::event::{AgentEvent, FailedPart};
 use super::mcp::{McpError, ToolResult, Tools};
 use super::service::{AgentParts, TaskRequest};
 use super::{AGENT, prompt};
-use crate::model::openai::{ChatRequest, FunctionOffer, Message, ResponseFormat, Role, ToolCall, ToolOffer};
+use crate::model::openai::{
+    ChatRequest, FunctionOffer, Message, ResponseFormat, Role, ToolCall, ToolOffer,
+};
 use crate::plan::{self, Plan, PlanError, Step};
 use crate::telemetry::{ActiveSpan, Context, SpanKind};
 use portproof_proto::canonical;
@@ -72,7 +74,10 @@ impl TaskError {
     }
 
     fn event(&self) -> AgentEvent {
-        AgentEvent::Failure { part: self.part(), message: self.explain() }
+        AgentEvent::Failure {
+            part: self.part(),
+            message: self.explain(),
+        }
     }
 }
 
@@ -115,7 +120,11 @@ impl Task<'_> {
         match self.work(&span).await {
             Ok(answer) => answer,
             Err(error) => {
-                tracing::info!(task = self.request.task_id, error = error.explain(), "the task failed");
+                tracing::info!(
+                    task = self.request.task_id,
+                    error = error.explain(),
+                    "the task failed"
+                );
                 span.fail(error.part().name(), error.to_string());
                 error.event()
             }
@@ -135,7 +144,9 @@ impl Task<'_> {
 
     async fn connect(&self) -> Result<Tools, TaskError> {
         let client = self.parts.gateway_client.clone();
-        Tools::connect(client, &self.parts.gateway_url).await.map_err(TaskError::Mcp)
+        Tools::connect(client, &self.parts.gateway_url)
+            .await
+            .map_err(TaskError::Mcp)
     }
 
     /// A reader that left is noticed where the events are read.
@@ -143,27 +154,50 @@ impl Task<'_> {
         let _ = self.events.send(event).await;
     }
 
-    async fn plan(&self, offered: &[Tool], tokens: &mut Tokens, parent: &ActiveSpan) -> Result<Plan, TaskError> {
+    async fn plan(
+        &self,
+        offered: &[Tool],
+        tokens: &mut Tokens,
+        parent: &ActiveSpan,
+    ) -> Result<Plan, TaskError> {
         let name = format!("{} {AGENT}", attributes::PLAN);
-        let span = self.parts.telemetry.span(name, SpanKind::Internal, parent.context());
+        let span = self
+            .parts
+            .telemetry
+            .span(name, SpanKind::Internal, parent.context());
         span.set(attributes::OPERATION, attributes::PLAN);
         span.set(attributes::AGENT_NAME, AGENT);
         let plan = self.ask_for_plan(offered, tokens, &span).await;
         match &plan {
-            Ok(plan) => span.set(attributes::PLAN_STEPS, i64::try_from(plan.steps.len()).unwrap_or(i64::MAX)),
+            Ok(plan) => span.set(
+                attributes::PLAN_STEPS,
+                i64::try_from(plan.steps.len()).unwrap_or(i64::MAX),
+            ),
             Err(error) => span.fail(error.part().name(), error.to_string()),
         }
         plan
     }
 
-    async fn ask_for_plan(&self, offered: &[Tool], tokens: &mut Tokens, span: &ActiveSpan) -> Result<Plan, TaskError> {
+    async fn ask_for_plan(
+        &self,
+        offered: &[Tool],
+        tokens: &mut Tokens,
+        span: &ActiveSpan,
+    ) -> Result<Plan, TaskError> {
         let request = ChatRequest {
             messages: self.conversation(prompt::PLAN),
             tools: offered.iter().map(offer).collect(),
-            response_format: Some(ResponseFormat { r#type: "json_object".into() }),
+            response_format: Some(ResponseFormat {
+                r#type: "json_object".into(),
+            }),
             ..ChatRequest::default()
         };
-        let reply = self.parts.chat.ask(request, &self.parts.telemetry, span).await.map_err(TaskError::Chat)?;
+        let reply = self
+            .parts
+            .chat
+            .ask(request, &self.parts.telemetry, span)
+            .await
+            .map_err(TaskError::Chat)?;
         tokens.add(&reply);
         let text = reply.choice.message.content.ok_or(TaskError::NoAnswer)?;
         let plan = Plan::parse(&text).map_err(TaskError::Plan)?;
@@ -173,15 +207,27 @@ impl Task<'_> {
     }
 
     fn conversation(&self, system: &str) -> Vec<Message> {
-        vec![Message::text(Role::System, system), Message::text(Role::User, self.request.prompt.clone())]
+        vec![
+            Message::text(Role::System, system),
+            Message::text(Role::User, self.request.prompt.clone()),
+        ]
     }
 
-    async fn carry_out(&self, plan: &Plan, tools: &Tools, span: &ActiveSpan) -> Result<Vec<Done>, TaskError> {
+    async fn carry_out(
+        &self,
+        plan: &Plan,
+        tools: &Tools,
+        span: &ActiveSpan,
+    ) -> Result<Vec<Done>, TaskError> {
         let mut results = BTreeMap::new();
         let mut done = Vec::with_capacity(plan.steps.len());
         for step in &plan.steps {
-            let arguments = plan::resolve(&step.arguments, &results)
-                .map_err(|source| TaskError::Arguments { tool: step.tool.clone(), source })?;
+            let arguments = plan::resolve(&step.arguments, &results).map_err(|source| {
+                TaskError::Arguments {
+                    tool: step.tool.clone(),
+                    source,
+                }
+            })?;
             let call = ToolCall::new(&step.id, &step.tool, &Value::Object(arguments.clone()));
             let result = self.execute(step, arguments, tools, span).await?;
             results.insert(step.id.clone(), result.clone());
@@ -201,70 +247,140 @@ impl Task<'_> {
         let Step { id, tool, .. } = step;
         let span = self.execute_span(step, &arguments, parent);
         let shown = Value::Object(arguments.clone());
-        self.tell(AgentEvent::Call { call_id: id.clone(), tool: tool.clone(), arguments: shown }).await;
-        let called = tools.call(tool, arguments, &self.parts.telemetry, &span).await;
+        self.tell(AgentEvent::Call {
+            call_id: id.clone(),
+            tool: tool.clone(),
+            arguments: shown,
+        })
+        .await;
+        let called = tools
+            .call(tool, arguments, &self.parts.telemetry, &span)
+            .await;
         let ToolResult { value, is_error } = called.map_err(|error| {
             span.fail("mcp", error.to_string());
             TaskError::Mcp(error)
         })?;
         set_digest(&span, attributes::RESULT_DIGEST, &value);
         let result = value.clone();
-        self.tell(AgentEvent::Result { call_id: id.clone(), tool: tool.clone(), is_error, result }).await;
+        self.tell(AgentEvent::Result {
+            call_id: id.clone(),
+            tool: tool.clone(),
+            is_error,
+            result,
+        })
+        .await;
         if is_error {
             span.fail("tool_error", "the tool reports a failure");
-            return Err(TaskError::Tool { tool: tool.clone(), message: text(&value) });
+            return Err(TaskError::Tool {
+                tool: tool.clone(),
+                message: text(&value),
+            });
         }
         Ok(value)
     }
 
-    fn execute_span(&self, step: &Step, arguments: &Map<String, Value>, parent: &ActiveSpan) -> ActiveSpan {
+    fn execute_span(
+        &self,
+        step: &Step,
+        arguments: &Map<String, Value>,
+        parent: &ActiveSpan,
+    ) -> ActiveSpan {
         let name = format!("{} {}", attributes::EXECUTE_TOOL, step.tool);
-        let span = self.parts.telemetry.span(name, SpanKind::Internal, parent.context());
+        let span = self
+            .parts
+            .telemetry
+            .span(name, SpanKind::Internal, parent.context());
         span.set(attributes::OPERATION, attributes::EXECUTE_TOOL);
         span.set(attributes::TOOL_NAME, step.tool.clone());
         span.set(attributes::TOOL_CALL_ID, step.id.clone());
         span.set(attributes::TOOL_TYPE, "extension");
-        set_digest(&span, attributes::ARGS_DIGEST, &Value::Object(arguments.clone()));
+        set_digest(
+            &span,
+            attributes::ARGS_DIGEST,
+            &Value::Object(arguments.clone()),
+        );
         span
     }
 
-    async fn answer(&self, done: &[Done], mut tokens: Tokens, span: &ActiveSpan) -> Result<AgentEvent, TaskError> {
+    async fn answer(
+        &self,
+        done: &[Done],
+        mut tokens: Tokens,
+        span: &ActiveSpan,
+    ) -> Result<AgentEvent, TaskError> {
         let mut messages = self.conversation(prompt::ANSWER);
         for Done { call, result } in done {
             messages.push(Message::calls(vec![call.clone()]));
             messages.push(Message::result(&call.id, text(result)));
         }
-        let request = ChatRequest { messages, ..ChatRequest::default() };
-        let reply = self.parts.chat.ask(request, &self.parts.telemetry, span).await.map_err(TaskError::Chat)?;
+        let request = ChatRequest {
+            messages,
+            ..ChatRequest::default()
+        };
+        let reply = self
+            .parts
+            .chat
+            .ask(request, &self.parts.telemetry, span)
+            .await
+            .map_err(TaskError::Chat)?;
         tokens.add(&reply);
-        let text = reply.choice.message.content.filter(|text| !text.trim().is_empty()).ok_or(TaskError::NoAnswer)?;
-        let Tokens { prompt: prompt_tokens, completion: completion_tokens } = tokens;
-        Ok(AgentEvent::Answer { text, prompt_tokens, completion_tokens, model_backend: reply.backend })
+        let text = reply
+            .choice
+            .message
+            .content
+            .filter(|text| !text.trim().is_empty())
+            .ok_or(TaskError::NoAnswer)?;
+        let Tokens {
+            prompt: prompt_tokens,
+            completion: completion_tokens,
+        } = tokens;
+        Ok(AgentEvent::Answer {
+            text,
+            prompt_tokens,
+            completion_tokens,
+            model_backend: reply.backend,
+        })
     }
 }
 
 fn tools_event(tools: &Tools, offered: &[Tool]) -> AgentEvent {
     let names = offered.iter().map(|tool| tool.name.to_string()).collect();
-    AgentEvent::Tools { names, protocol_version: tools.protocol_version().to_owned() }
+    AgentEvent::Tools {
+        names,
+        protocol_version: tools.protocol_version().to_owned(),
+    }
 }
 
 fn plan_event(plan: &Plan) -> AgentEvent {
-    AgentEvent::Plan { steps: plan.steps.iter().map(|step| step.tool.clone()).collect() }
+    AgentEvent::Plan {
+        steps: plan.steps.iter().map(|step| step.tool.clone()).collect(),
+    }
 }
 
 /// The tool as OpenAI's API offers tools, the schema of its result in the description.
 fn offer(tool: &Tool) -> ToolOffer {
-    let result = tool.output_schema.as_deref().map(|schema| Value::Object(schema.clone()));
+    let result = tool
+        .output_schema
+        .as_deref()
+        .map(|schema| Value::Object(schema.clone()));
     let function = FunctionOffer {
         name: tool.name.to_string(),
-        description: plan::describe(tool.description.as_deref().unwrap_or_default(), result.as_ref()),
+        description: plan::describe(
+            tool.description.as_deref().unwrap_or_default(),
+            result.as_ref(),
+        ),
         parameters: Value::Object(tool.input_schema.as_ref().clone()),
     };
-    ToolOffer { r#type: "function".into(), function }
+    ToolOffer {
+        r#type: "function".into(),
+        function,
+    }
 }
 
 fn text(value: &Value) -> String {
-    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+    value
+        .as_str()
+        .map_or_else(|| value.to_string(), str::to_owned)
 }
 
 fn set_digest(span: &ActiveSpan, key: &'static str, value: &Value) {

@@ -72,8 +72,21 @@ pub(super) struct Calls {
 
 impl Calls {
     pub(super) fn new(parts: GatewayParts) -> Self {
-        let GatewayParts { registry, backends, telemetry, allowed_hosts: _, hidden, drop_trace_context } = parts;
-        Self { registry, backends, telemetry, hidden, drop_trace_context }
+        let GatewayParts {
+            registry,
+            backends,
+            telemetry,
+            allowed_hosts: _,
+            hidden,
+            drop_trace_context,
+        } = parts;
+        Self {
+            registry,
+            backends,
+            telemetry,
+            hidden,
+            drop_trace_context,
+        }
     }
 
     /// The tools that clients see.
@@ -88,7 +101,10 @@ impl Calls {
         let span = self.span(&request);
         let Some(tool) = self.served().remove(&request.tool) else {
             span.fail("-32602", "unknown tool");
-            return Err(ErrorData::invalid_params(format!("Unknown tool: {}", request.tool), None));
+            return Err(ErrorData::invalid_params(
+                format!("Unknown tool: {}", request.tool),
+                None,
+            ));
         };
         let outcome = self.answer(&tool, &request.arguments, &span).await;
         Ok(finish(&span, outcome))
@@ -112,16 +128,29 @@ impl Calls {
         span
     }
 
-    async fn answer(&self, tool: &ServedTool, arguments: &Value, span: &ActiveSpan) -> Result<Answer, CallError> {
+    async fn answer(
+        &self,
+        tool: &ServedTool,
+        arguments: &Value,
+        span: &ActiveSpan,
+    ) -> Result<Answer, CallError> {
         if let Some(violations) = tool.input.violations(arguments) {
             return Err(CallError::Arguments { violations });
         }
         let seconds = tool.spec.timeout_seconds;
         let limit = Duration::from_secs(seconds.into());
-        let called = self.backends.call(&tool.spec, arguments, span, &self.telemetry);
-        let called = tokio::time::timeout(limit, called).await.map_err(|_| CallError::Timeout { seconds })?;
+        let called = self
+            .backends
+            .call(&tool.spec, arguments, span, &self.telemetry);
+        let called = tokio::time::timeout(limit, called)
+            .await
+            .map_err(|_| CallError::Timeout { seconds })?;
         let answer = called.map_err(CallError::Backend)?;
-        match tool.output.as_ref().and_then(|output| output.violations(&answer.value)) {
+        match tool
+            .output
+            .as_ref()
+            .and_then(|output| output.violations(&answer.value))
+        {
             Some(violations) => Err(CallError::Result { violations }),
             None => Ok(answer),
         }

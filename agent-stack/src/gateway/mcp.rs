@@ -3,19 +3,22 @@
 use super::call::{CallRequest, Calls};
 use super::registry::ServedTool;
 use rmcp::ErrorData;
+use rmcp::ServerHandler;
 use rmcp::model::{
-    CallToolRequestParams, CallToolResponse, Implementation, JsonObject, ListToolsResult, PaginatedRequestParams,
-    ProtocolVersion, ServerCapabilities, ServerConfig, Tool,
+    CallToolRequestParams, CallToolResponse, Implementation, JsonObject, ListToolsResult,
+    PaginatedRequestParams, ProtocolVersion, ServerCapabilities, ServerConfig, Tool,
 };
 use rmcp::service::{RequestContext, RoleServer};
-use rmcp::ServerHandler;
 use serde_json::Value;
 use std::borrow::Cow;
 use std::sync::Arc;
 
 /// Newest revision first: clients that take the first one they know get the stateless one.
-const VERSIONS: [ProtocolVersion; 3] =
-    [ProtocolVersion::V_2026_07_28, ProtocolVersion::V_2025_11_25, ProtocolVersion::V_2025_06_18];
+const VERSIONS: [ProtocolVersion; 3] = [
+    ProtocolVersion::V_2026_07_28,
+    ProtocolVersion::V_2025_11_25,
+    ProtocolVersion::V_2025_06_18,
+];
 
 /// Serves the registry over MCP.
 #[derive(Clone)]
@@ -25,14 +28,17 @@ pub(super) struct ToolServer {
 
 impl ToolServer {
     pub(super) fn new(calls: Calls) -> Self {
-        Self { calls: Arc::new(calls) }
+        Self {
+            calls: Arc::new(calls),
+        }
     }
 }
 
 impl ServerHandler for ToolServer {
     fn get_info(&self) -> ServerConfig {
-        ServerConfig::new(ServerCapabilities::builder().enable_tools().build())
-            .with_server_info(Implementation::new("portproof-tool-gateway", env!("CARGO_PKG_VERSION")))
+        ServerConfig::new(ServerCapabilities::builder().enable_tools().build()).with_server_info(
+            Implementation::new("portproof-tool-gateway", env!("CARGO_PKG_VERSION")),
+        )
     }
 
     fn supported_protocol_versions(&self) -> Cow<'static, [ProtocolVersion]> {
@@ -44,7 +50,12 @@ impl ServerHandler for ToolServer {
         _page: Option<PaginatedRequestParams>,
         _context: RequestContext<RoleServer>,
     ) -> Result<ListToolsResult, ErrorData> {
-        let tools = self.calls.served().values().map(|tool| descriptor(tool)).collect();
+        let tools = self
+            .calls
+            .served()
+            .values()
+            .map(|tool| descriptor(tool))
+            .collect();
         Ok(ListToolsResult::with_all_items(tools))
     }
 
@@ -59,9 +70,13 @@ impl ServerHandler for ToolServer {
     ) -> Result<CallToolResponse, ErrorData> {
         let request = CallRequest {
             tool: params.name.to_string(),
-            arguments: params.arguments.map_or_else(|| Value::Object(JsonObject::new()), Value::Object),
+            arguments: params
+                .arguments
+                .map_or_else(|| Value::Object(JsonObject::new()), Value::Object),
             id: context.id.to_string(),
-            protocol_version: context.protocol_version().map(|version| version.to_string()),
+            protocol_version: context
+                .protocol_version()
+                .map(|version| version.to_string()),
             traceparent: context.meta.get_traceparent().map(str::to_owned),
         };
         self.calls.call(request).await.map(CallToolResponse::from)
@@ -71,7 +86,11 @@ impl ServerHandler for ToolServer {
 /// The descriptor that clients see: exactly what the `Tool` object says.
 fn descriptor(tool: &ServedTool) -> Tool {
     let spec = &tool.spec;
-    let mut descriptor = Tool::new(spec.name.clone(), spec.description.clone(), object(&spec.input_schema));
+    let mut descriptor = Tool::new(
+        spec.name.clone(),
+        spec.description.clone(),
+        object(&spec.input_schema),
+    );
     if let Some(title) = &spec.title {
         descriptor = descriptor.with_title(title.clone());
     }

@@ -43,7 +43,12 @@ pub struct GatewayArgs {
     #[arg(long, env = "POD_NAMESPACE")]
     pub namespace: String,
     /// Further `Host` values to accept, beside the names of the Service and loopback.
-    #[arg(long = "allowed-host", env = "ALLOWED_HOSTS", value_delimiter = ',', value_name = "HOST")]
+    #[arg(
+        long = "allowed-host",
+        env = "ALLOWED_HOSTS",
+        value_delimiter = ',',
+        value_name = "HOST"
+    )]
     pub allowed_hosts: Vec<String>,
     /// Do not serve this tool: a deviation that a check must notice.
     #[arg(long = "hide-tool", value_name = "NAME")]
@@ -90,7 +95,11 @@ pub async fn run(args: GatewayArgs) -> Result<(), GatewayError> {
     let telemetry = Telemetry::start(telemetry).map_err(GatewayError::Telemetry)?;
     let client = cluster_client()?;
     let registry = Arc::new(Registry::default());
-    let watching = tokio::spawn(watch::run(client.clone(), args.namespace.clone(), Arc::clone(&registry)));
+    let watching = tokio::spawn(watch::run(
+        client.clone(),
+        args.namespace.clone(),
+        Arc::clone(&registry),
+    ));
     let parts = parts(&args, client, telemetry.clone(), relay.clone(), registry)?;
     let served = serve(args.port, parts, shutdown).await;
     watching.abort();
@@ -99,13 +108,20 @@ pub async fn run(args: GatewayArgs) -> Result<(), GatewayError> {
     served
 }
 
-async fn serve(port: u16, parts: GatewayParts, shutdown: CancellationToken) -> Result<(), GatewayError> {
-    server::serve(port, router(parts, shutdown.clone()), shutdown).await.map_err(GatewayError::Server)
+async fn serve(
+    port: u16,
+    parts: GatewayParts,
+    shutdown: CancellationToken,
+) -> Result<(), GatewayError> {
+    server::serve(port, router(parts, shutdown.clone()), shutdown)
+        .await
+        .map_err(GatewayError::Server)
 }
 
 fn cluster_client() -> Result<kube::Client, GatewayError> {
     http_client::install_crypto();
-    let config = kube::Config::incluster().map_err(|error| GatewayError::InCluster(Box::new(error)))?;
+    let config =
+        kube::Config::incluster().map_err(|error| GatewayError::InCluster(Box::new(error)))?;
     kube::Client::try_from(config).map_err(|error| GatewayError::Kube(Box::new(error)))
 }
 
@@ -140,5 +156,8 @@ fn allowed_hosts(namespace: &str, further: &[String]) -> Vec<String> {
         format!("{service}.{namespace}.svc"),
         format!("{service}.{namespace}.svc.cluster.local"),
     ];
-    names.into_iter().chain(further.iter().filter(|host| !host.is_empty()).cloned()).collect()
+    names
+        .into_iter()
+        .chain(further.iter().filter(|host| !host.is_empty()).cloned())
+        .collect()
 }

@@ -54,13 +54,25 @@ pub(super) struct ServedTool {
 
 impl ServedTool {
     fn compile(spec: &ToolSpec) -> Result<Self, Rejection> {
-        let schema = |member, schema| Schema::compile(schema).map_err(|source| Rejection::Schema { member, source });
+        let schema = |member, schema| {
+            Schema::compile(schema).map_err(|source| Rejection::Schema { member, source })
+        };
         let input = schema("inputSchema", &spec.input_schema)?;
-        let output = spec.output_schema.as_ref().map(|output| schema("outputSchema", output)).transpose()?;
+        let output = spec
+            .output_schema
+            .as_ref()
+            .map(|output| schema("outputSchema", output))
+            .transpose()?;
         if !has_settings(spec) {
-            return Err(Rejection::Backend { backend: spec.backend.r#type });
+            return Err(Rejection::Backend {
+                backend: spec.backend.r#type,
+            });
         }
-        Ok(Self { spec: spec.clone(), input, output })
+        Ok(Self {
+            spec: spec.clone(),
+            input,
+            output,
+        })
     }
 }
 
@@ -95,8 +107,13 @@ struct State {
 impl Registry {
     /// Takes in a new or changed object.
     pub fn apply(&self, object: Tool) {
-        let entry = Entry { compiled: ServedTool::compile(&object.spec).map(Arc::new), object };
-        self.write().entries.insert(object_name(&entry.object), entry);
+        let entry = Entry {
+            compiled: ServedTool::compile(&object.spec).map(Arc::new),
+            object,
+        };
+        self.write()
+            .entries
+            .insert(object_name(&entry.object), entry);
     }
 
     /// Forgets a deleted object.
@@ -111,7 +128,10 @@ impl Registry {
             fresh.apply(object);
         }
         let entries = std::mem::take(&mut fresh.write().entries);
-        *self.write() = State { entries, synced: true };
+        *self.write() = State {
+            entries,
+            synced: true,
+        };
     }
 
     /// Whether a complete list has been seen.
@@ -122,14 +142,25 @@ impl Registry {
     /// Every object with why it is not served, if it is not.
     pub(super) fn verdicts(&self) -> Vec<(Tool, Result<(), Rejection>)> {
         let state = self.read();
-        state.entries.iter().map(|(name, entry)| (entry.object.clone(), state.verdict(name, entry))).collect()
+        state
+            .entries
+            .iter()
+            .map(|(name, entry)| (entry.object.clone(), state.verdict(name, entry)))
+            .collect()
     }
 
     /// The served tools by MCP name.
     pub(super) fn served(&self) -> BTreeMap<String, Arc<ServedTool>> {
         let mut served = BTreeMap::new();
-        for tool in self.read().entries.values().filter_map(|entry| entry.compiled.as_ref().ok()) {
-            served.entry(tool.spec.name.clone()).or_insert_with(|| Arc::clone(tool));
+        for tool in self
+            .read()
+            .entries
+            .values()
+            .filter_map(|entry| entry.compiled.as_ref().ok())
+        {
+            served
+                .entry(tool.spec.name.clone())
+                .or_insert_with(|| Arc::clone(tool));
         }
         served
     }
@@ -147,12 +178,16 @@ impl State {
     fn verdict(&self, object: &str, entry: &Entry) -> Result<(), Rejection> {
         let tool = entry.compiled.as_ref().map_err(Clone::clone)?;
         let mut holders = self.entries.iter().filter(|(_, other)| {
-            other.compiled.as_ref().is_ok_and(|other| other.spec.name == tool.spec.name)
+            other
+                .compiled
+                .as_ref()
+                .is_ok_and(|other| other.spec.name == tool.spec.name)
         });
         match holders.next() {
-            Some((owner, _)) if owner != object => {
-                Err(Rejection::NameTaken { name: tool.spec.name.clone(), owner: owner.clone() })
-            }
+            Some((owner, _)) if owner != object => Err(Rejection::NameTaken {
+                name: tool.spec.name.clone(),
+                owner: owner.clone(),
+            }),
             _ => Ok(()),
         }
     }
@@ -168,13 +203,19 @@ mod tests {
     use serde_json::json;
 
     fn tool(object: &str, name: &str, schema: &serde_json::Value) -> Tool {
-        let spec = serde_json::from_value(json!({"name": name, "description": "d", "inputSchema": schema,
-            "backend": {"type": "Documents", "documents": {"configMapName": "c", "queryArgument": "q", "limit": 1}}}));
+        let spec = serde_json::from_value(
+            json!({"name": name, "description": "d", "inputSchema": schema,
+            "backend": {"type": "Documents", "documents": {"configMapName": "c", "queryArgument": "q", "limit": 1}}}),
+        );
         Tool::new(object, spec.unwrap())
     }
 
     fn rejections(registry: &Registry) -> Vec<Option<&'static str>> {
-        registry.verdicts().iter().map(|(_, verdict)| verdict.as_ref().err().map(Rejection::reason)).collect()
+        registry
+            .verdicts()
+            .iter()
+            .map(|(_, verdict)| verdict.as_ref().err().map(Rejection::reason))
+            .collect()
     }
 
     #[test]
@@ -190,7 +231,10 @@ mod tests {
     fn of_two_objects_with_one_name_the_first_is_served_until_it_goes() {
         let registry = Registry::default();
         let first = tool("a", "x", &json!({"type": "object"}));
-        registry.replace(vec![tool("b", "x", &json!({"type": "object"})), first.clone()]);
+        registry.replace(vec![
+            tool("b", "x", &json!({"type": "object"})),
+            first.clone(),
+        ]);
         assert_eq!(rejections(&registry), [None, Some("NameTaken")]);
         registry.remove(&first);
         assert_eq!(rejections(&registry), [None]);
@@ -202,7 +246,10 @@ mod tests {
         let mut bare = tool("b", "y", &json!({"type": "object"}));
         bare.spec.backend.documents = None;
         registry.replace(vec![tool("a", "x", &json!({"type": 7})), bare]);
-        assert_eq!(rejections(&registry), [Some("InvalidSchema"), Some("InvalidBackend")]);
+        assert_eq!(
+            rejections(&registry),
+            [Some("InvalidSchema"), Some("InvalidBackend")]
+        );
         assert!(registry.served().is_empty());
     }
 }

@@ -48,7 +48,9 @@ pub fn router(parts: GatewayParts, shutdown: CancellationToken) -> Router {
     let server = ToolServer::new(Calls::new(parts));
     let sessions = Arc::new(LocalSessionManager::default());
     let mcp = StreamableHttpService::new(move || Ok(server.clone()), sessions, config);
-    let router = Router::new().nest_service("/mcp", mcp).route("/reach", get(reach));
+    let router = Router::new()
+        .nest_service("/mcp", mcp)
+        .route("/reach", get(reach));
     server::with_health(router, ready)
 }
 
@@ -66,7 +68,9 @@ struct Reach {
 
 /// Answers with the nonce, so that an egress probe knows that this peer, and no other, was reached.
 async fn reach(Query(Reach { nonce }): Query<Reach>) -> Result<String, StatusCode> {
-    let plain = nonce.chars().all(|letter| letter.is_ascii_alphanumeric() || letter == '-');
+    let plain = nonce
+        .chars()
+        .all(|letter| letter.is_ascii_alphanumeric() || letter == '-');
     if nonce.is_empty() || nonce.len() > MAX_NONCE || !plain {
         return Err(StatusCode::BAD_REQUEST);
     }

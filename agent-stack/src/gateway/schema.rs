@@ -31,21 +31,34 @@ impl Schema {
         if !schema.is_object() {
             return Err(SchemaError::NotAnObject);
         }
-        let compiled = jsonschema::options().with_draft(Draft::Draft202012).build(schema);
-        let validator = compiled.map_err(|error| SchemaError::Invalid { reason: error.to_string() })?;
+        let compiled = jsonschema::options()
+            .with_draft(Draft::Draft202012)
+            .build(schema);
+        let validator = compiled.map_err(|error| SchemaError::Invalid {
+            reason: error.to_string(),
+        })?;
         Ok(Self { validator })
     }
 
     /// The violations in `value`, in one line; `None` when it conforms.
     pub(super) fn violations(&self, value: &Value) -> Option<String> {
-        let told: Vec<String> = self.validator.iter_errors(value).take(TOLD).map(|error| describe(&error)).collect();
+        let told: Vec<String> = self
+            .validator
+            .iter_errors(value)
+            .take(TOLD)
+            .map(|error| describe(&error))
+            .collect();
         (!told.is_empty()).then(|| told.join("; "))
     }
 }
 
 fn describe(error: &jsonschema::ValidationError<'_>) -> String {
     let path = error.instance_path().to_string();
-    if path.is_empty() { error.to_string() } else { format!("`{path}`: {error}") }
+    if path.is_empty() {
+        error.to_string()
+    } else {
+        format!("`{path}`: {error}")
+    }
 }
 
 #[cfg(test)]
@@ -55,20 +68,36 @@ mod tests {
 
     #[test]
     fn a_violation_names_its_place() {
-        let schema = Schema::compile(&json!({"type": "object", "properties": {"n": {"type": "integer"}}})).unwrap();
+        let schema =
+            Schema::compile(&json!({"type": "object", "properties": {"n": {"type": "integer"}}}))
+                .unwrap();
         assert_eq!(schema.violations(&json!({"n": 1})), None);
-        assert!(schema.violations(&json!({"n": "x"})).unwrap().starts_with("`/n`: "));
+        assert!(
+            schema
+                .violations(&json!({"n": "x"}))
+                .unwrap()
+                .starts_with("`/n`: ")
+        );
     }
 
     #[test]
     fn what_is_no_schema_is_refused() {
-        assert!(matches!(Schema::compile(&json!(true)), Err(SchemaError::NotAnObject)));
-        assert!(matches!(Schema::compile(&json!({"type": "number-ish"})), Err(SchemaError::Invalid { .. })));
+        assert!(matches!(
+            Schema::compile(&json!(true)),
+            Err(SchemaError::NotAnObject)
+        ));
+        assert!(matches!(
+            Schema::compile(&json!({"type": "number-ish"})),
+            Err(SchemaError::Invalid { .. })
+        ));
     }
 
     #[test]
     fn a_reference_to_another_document_is_not_followed() {
         let schema = json!({"$ref": "http://127.0.0.1:9/schema.json"});
-        assert!(matches!(Schema::compile(&schema), Err(SchemaError::Invalid { .. })));
+        assert!(matches!(
+            Schema::compile(&schema),
+            Err(SchemaError::Invalid { .. })
+        ));
     }
 }

@@ -12,22 +12,44 @@ use serde_json::json;
 const MANAGER: &str = "portproof-tool-gateway";
 
 /// The status that `object` should have; `None` when it has it already.
-pub(super) fn wanted(object: &Tool, verdict: &Result<(), Rejection>, now: Timestamp) -> Option<ToolStatus> {
+pub(super) fn wanted(
+    object: &Tool,
+    verdict: &Result<(), Rejection>,
+    now: Timestamp,
+) -> Option<ToolStatus> {
     let current = object.status.clone().unwrap_or_default();
     let observed_generation = object.metadata.generation;
     let conditions: Vec<Condition> = [ACCEPTED, READY]
         .into_iter()
         .map(|kind| keep_time(condition(kind, verdict, observed_generation, now), &current))
         .collect();
-    let status = ToolStatus { observed_generation, conditions };
+    let status = ToolStatus {
+        observed_generation,
+        conditions,
+    };
     (status != current).then_some(status)
 }
 
-fn condition(kind: &str, verdict: &Result<(), Rejection>, generation: Option<i64>, now: Timestamp) -> Condition {
+fn condition(
+    kind: &str,
+    verdict: &Result<(), Rejection>,
+    generation: Option<i64>,
+    now: Timestamp,
+) -> Condition {
     let (status, reason, message) = match verdict {
-        Ok(()) if kind == READY => ("True", "Served", "the tool gateway serves the tool".to_owned()),
-        Ok(()) => ("True", "Valid", "the schemas compile and the backend is known".to_owned()),
-        Err(rejection) if kind == READY => ("False", "NotAccepted", format!("not served: {rejection}")),
+        Ok(()) if kind == READY => (
+            "True",
+            "Served",
+            "the tool gateway serves the tool".to_owned(),
+        ),
+        Ok(()) => (
+            "True",
+            "Valid",
+            "the schemas compile and the backend is known".to_owned(),
+        ),
+        Err(rejection) if kind == READY => {
+            ("False", "NotAccepted", format!("not served: {rejection}"))
+        }
         Err(rejection) => ("False", rejection.reason(), explain(rejection)),
     };
     Condition {
@@ -51,7 +73,9 @@ fn explain(rejection: &Rejection) -> String {
 /// The time of a condition is that of its last change of status, not of the last look at it.
 fn keep_time(mut condition: Condition, current: &ToolStatus) -> Condition {
     let mut before = current.conditions.iter();
-    if let Some(same) = before.find(|old| old.type_ == condition.type_ && old.status == condition.status) {
+    if let Some(same) =
+        before.find(|old| old.type_ == condition.type_ && old.status == condition.status)
+    {
         condition.last_transition_time = same.last_transition_time.clone();
     }
     condition
@@ -66,7 +90,9 @@ pub(super) async fn write(api: &Api<Tool>, object: &Tool, status: &ToolStatus) -
         "status": status,
     });
     let params = PatchParams::apply(MANAGER).force();
-    api.patch_status(&object.name_any(), &params, &Patch::Apply(patch)).await.map(drop)
+    api.patch_status(&object.name_any(), &params, &Patch::Apply(patch))
+        .await
+        .map(drop)
 }
 
 #[cfg(test)]
@@ -87,14 +113,25 @@ mod tests {
 
     fn states(status: &ToolStatus) -> Vec<(&str, &str, &str)> {
         let conditions = status.conditions.iter();
-        conditions.map(|found| (found.type_.as_str(), found.status.as_str(), found.reason.as_str())).collect()
+        conditions
+            .map(|found| {
+                (
+                    found.type_.as_str(),
+                    found.status.as_str(),
+                    found.reason.as_str(),
+                )
+            })
+            .collect()
     }
 
     #[test]
     fn a_served_tool_is_accepted_and_ready_and_says_so_once() {
         let mut tool = tool();
         let status = wanted(&tool, &Ok(()), at(1)).unwrap();
-        assert_eq!(states(&status), [("Accepted", "True", "Valid"), ("Ready", "True", "Served")]);
+        assert_eq!(
+            states(&status),
+            [("Accepted", "True", "Valid"), ("Ready", "True", "Served")]
+        );
         assert_eq!(status.observed_generation, Some(3));
         tool.status = Some(status);
         assert_eq!(wanted(&tool, &Ok(()), at(2)), None);
@@ -104,9 +141,18 @@ mod tests {
     fn a_rejection_changes_the_status_and_its_time() {
         let mut tool = tool();
         tool.status = wanted(&tool, &Ok(()), at(1));
-        let rejection = Rejection::NameTaken { name: "x".into(), owner: "a".into() };
+        let rejection = Rejection::NameTaken {
+            name: "x".into(),
+            owner: "a".into(),
+        };
         let status = wanted(&tool, &Err(rejection), at(2)).unwrap();
-        assert_eq!(states(&status), [("Accepted", "False", "NameTaken"), ("Ready", "False", "NotAccepted")]);
+        assert_eq!(
+            states(&status),
+            [
+                ("Accepted", "False", "NameTaken"),
+                ("Ready", "False", "NotAccepted")
+            ]
+        );
         assert_eq!(status.conditions[0].last_transition_time, Time(at(2)));
     }
 

@@ -4,8 +4,8 @@ use super::registry::Registry;
 use super::status;
 use futures::StreamExt as _;
 use k8s_openapi::jiff::Timestamp;
-use kube::runtime::watcher::{self, Event};
 use kube::runtime::WatchStreamExt as _;
+use kube::runtime::watcher::{self, Event};
 use kube::{Api, Client, ResourceExt as _};
 use portproof_proto::tool::Tool;
 use std::sync::Arc;
@@ -13,7 +13,9 @@ use std::sync::Arc;
 /// Watches the `Tool` objects of `namespace` for as long as it is polled; errors are retried with back-off.
 pub(super) async fn run(client: Client, namespace: String, registry: Arc<Registry>) {
     let api: Api<Tool> = Api::namespaced(client, &namespace);
-    let mut events = watcher::watcher(api.clone(), watcher::Config::default()).default_backoff().boxed();
+    let mut events = watcher::watcher(api.clone(), watcher::Config::default())
+        .default_backoff()
+        .boxed();
     let mut listed = Vec::new();
     while let Some(event) = events.next().await {
         match event {
@@ -22,7 +24,9 @@ pub(super) async fn run(client: Client, namespace: String, registry: Arc<Registr
                     report(&api, &registry).await;
                 }
             }
-            Err(error) => tracing::warn!(%error, "the Tool objects cannot be watched, trying again"),
+            Err(error) => {
+                tracing::warn!(%error, "the Tool objects cannot be watched, trying again")
+            }
         }
     }
 }
@@ -48,7 +52,9 @@ fn take(event: Event<Tool>, registry: &Registry, listed: &mut Vec<Tool>) -> bool
 /// Writes the status of every object whose status is not what it should be.
 async fn report(api: &Api<Tool>, registry: &Registry) {
     for (object, verdict) in registry.verdicts() {
-        let Some(wanted) = status::wanted(&object, &verdict, Timestamp::now()) else { continue };
+        let Some(wanted) = status::wanted(&object, &verdict, Timestamp::now()) else {
+            continue;
+        };
         if let Err(error) = status::write(api, &object, &wanted).await {
             tracing::warn!(%error, tool = object.name_any(), "the status cannot be written");
         }
@@ -76,9 +82,15 @@ mod tests {
         take(Event::Apply(tool("old")), &registry, &mut listed);
         assert!(!take(Event::Init, &registry, &mut listed));
         assert!(!take(Event::InitApply(tool("new")), &registry, &mut listed));
-        assert_eq!((names(&registry), registry.is_synced()), (vec!["old".to_owned()], false));
+        assert_eq!(
+            (names(&registry), registry.is_synced()),
+            (vec!["old".to_owned()], false)
+        );
         assert!(take(Event::InitDone, &registry, &mut listed));
-        assert_eq!((names(&registry), registry.is_synced()), (vec!["new".to_owned()], true));
+        assert_eq!(
+            (names(&registry), registry.is_synced()),
+            (vec!["new".to_owned()], true)
+        );
     }
 
     #[test]

@@ -1,7 +1,9 @@
 //! Runs one Python program in a process group of its own and ends all of it.
 
 use super::output::{Output, Reader};
-use rustix::process::{Pid, Signal, WaitOptions, kill_process, kill_process_group, set_child_subreaper, waitpid};
+use rustix::process::{
+    Pid, Signal, WaitOptions, kill_process, kill_process_group, set_child_subreaper, waitpid,
+};
 use std::ffi::OsString;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -37,7 +39,14 @@ pub struct Settings {
 impl Settings {
     /// The limits of the reference stack.
     pub const fn new(launcher: PathBuf, python: PathBuf) -> Self {
-        Self { launcher, python, output_cap: 64 << 10, memory: 256 << 20, file_size: 8 << 20, processes: 64 }
+        Self {
+            launcher,
+            python,
+            output_cap: 64 << 10,
+            memory: 256 << 20,
+            file_size: 8 << 20,
+            processes: 512,
+        }
     }
 }
 
@@ -86,7 +95,10 @@ pub struct Python {
 impl Python {
     /// Ends the process group of each program; what left its group is not followed.
     pub fn new(settings: Settings) -> Self {
-        Self { settings: Arc::new(settings), orphans: None }
+        Self {
+            settings: Arc::new(settings),
+            orphans: None,
+        }
     }
 
     /// Also adopts and ends what left its group. Only for a process that starts nothing but programs: every other
@@ -96,7 +108,10 @@ impl Python {
     /// When the kernel does not let this process adopt orphans.
     pub fn adopting_orphans(settings: Settings) -> io::Result<Self> {
         set_child_subreaper(Some(rustix::process::getpid()))?;
-        Ok(Self { settings: Arc::new(settings), orphans: Some(Orphans::default()) })
+        Ok(Self {
+            settings: Arc::new(settings),
+            orphans: Some(Orphans::default()),
+        })
     }
 
     /// Runs `code` for at most `limit`.
@@ -107,9 +122,17 @@ impl Python {
         let workspace = workspace(code).map_err(ExecuteError::Workspace)?;
         let _running = self.orphans.as_ref().map(Orphans::enter);
         let mut process = self.start(workspace.path(), limit)?;
-        let mut stdout = process.stdout.take().map(|pipe| Reader::start(pipe, self.settings.output_cap));
-        let mut stderr = process.stderr.take().map(|pipe| Reader::start(pipe, self.settings.output_cap));
-        let (status, timed_out) = wait(&mut process, limit).await.map_err(ExecuteError::Wait)?;
+        let mut stdout = process
+            .stdout
+            .take()
+            .map(|pipe| Reader::start(pipe, self.settings.output_cap));
+        let mut stderr = process
+            .stderr
+            .take()
+            .map(|pipe| Reader::start(pipe, self.settings.output_cap));
+        let (status, timed_out) = wait(&mut process, limit)
+            .await
+            .map_err(ExecuteError::Wait)?;
         let closed = async {
             for reader in [&mut stdout, &mut stderr].into_iter().flatten() {
                 reader.end().await;
@@ -117,7 +140,8 @@ impl Python {
         };
         // Whether they closed in time does not matter: what was written so far is kept either way.
         let _ = tokio::time::timeout(CLOSING, closed).await;
-        let [stdout, stderr] = [stdout, stderr].map(|reader| reader.map(Reader::take).unwrap_or_default());
+        let [stdout, stderr] =
+            [stdout, stderr].map(|reader| reader.map(Reader::take).unwrap_or_default());
         Ok(execution(status, timed_out, stdout, stderr))
     }
 
@@ -135,11 +159,19 @@ impl Python {
             .stderr(Stdio::piped())
             .process_group(0)
             .kill_on_drop(true);
-        command.spawn().map_err(|source| ExecuteError::Start { program: self.settings.launcher.clone(), source })
+        command.spawn().map_err(|source| ExecuteError::Start {
+            program: self.settings.launcher.clone(),
+            source,
+        })
     }
 
     fn limits(&self, limit: Duration) -> Vec<OsString> {
-        let Settings { memory, file_size, processes, .. } = *self.settings;
+        let Settings {
+            memory,
+            file_size,
+            processes,
+            ..
+        } = *self.settings;
         let flags = format!(
             "run-limited --memory {memory} --cpu {} --file {file_size} --processes {processes} --open-files 128 --",
             limit.as_secs() + 1
@@ -225,7 +257,14 @@ fn end_children() {
 fn children() -> Vec<Pid> {
     let own = rustix::process::getpid();
     let entries = fs_err::read_dir("/proc").into_iter().flatten().flatten();
-    let pids = entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok().and_then(Pid::from_raw));
+    let pids = entries.filter_map(|entry| {
+        entry
+            .file_name()
+            .to_str()?
+            .parse()
+            .ok()
+            .and_then(Pid::from_raw)
+    });
     pids.filter(|pid| parent(*pid) == Some(own)).collect()
 }
 
@@ -233,5 +272,10 @@ fn parent(pid: Pid) -> Option<Pid> {
     let stat = fs_err::read_to_string(format!("/proc/{}/stat", pid.as_raw_nonzero())).ok()?;
     // The name in parentheses may hold anything, also parentheses.
     let (_, fields) = stat.rsplit_once(')')?;
-    fields.split_whitespace().nth(1)?.parse().ok().and_then(Pid::from_raw)
+    fields
+        .split_whitespace()
+        .nth(1)?
+        .parse()
+        .ok()
+        .and_then(Pid::from_raw)
 }

@@ -42,14 +42,20 @@ impl Fingerprint {
 }
 
 fn text(path: &str) -> String {
-    fs_err::read_to_string(path).map(|text| text.trim().to_owned()).unwrap_or_default()
+    fs_err::read_to_string(path)
+        .map(|text| text.trim().to_owned())
+        .unwrap_or_default()
 }
 
 /// Reads without blocking: an empty log would otherwise be waited for.
 fn kernel_log() -> String {
     let mut options = std::fs::OpenOptions::new();
-    options.read(true).custom_flags(rustix::fs::OFlags::NONBLOCK.bits().cast_signed());
-    let Ok(log) = options.open("/dev/kmsg") else { return String::new() };
+    options
+        .read(true)
+        .custom_flags(rustix::fs::OFlags::NONBLOCK.bits().cast_signed());
+    let Ok(log) = options.open("/dev/kmsg") else {
+        return String::new();
+    };
     let mut line = String::new();
     match BufReader::new(log).take(1024).read_line(&mut line) {
         Ok(_) => line.trim().to_owned(),

@@ -74,8 +74,15 @@ fn apply(args: &LimitArgs) -> Result<(), LimitError> {
 }
 
 fn limit(limit: &'static str, resource: Resource, value: u64) -> Result<(), LimitError> {
-    let both = Rlimit { current: Some(value), maximum: Some(value) };
-    setrlimit(resource, both).map_err(|source| LimitError::Limit { limit, value, source: source.into() })
+    let both = Rlimit {
+        current: Some(value),
+        maximum: Some(value),
+    };
+    setrlimit(resource, both).map_err(|source| LimitError::Limit {
+        limit,
+        value,
+        source: source.into(),
+    })
 }
 
 fn exec(program: &[OsString]) -> LimitError {

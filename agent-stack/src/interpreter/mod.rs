@@ -60,7 +60,10 @@ pub async fn run(args: InterpreterArgs) -> Result<(), InterpreterError> {
     let InterpreterArgs { port, python, name } = args;
     let shutdown = shutdown::on_signal().map_err(InterpreterError::Signal)?;
     let launcher = std::env::current_exe().map_err(InterpreterError::Program)?;
-    let python = Python::adopting_orphans(Settings::new(launcher, python)).map_err(InterpreterError::Adopt)?;
+    let python = Python::adopting_orphans(Settings::new(launcher, python))
+        .map_err(InterpreterError::Adopt)?;
     let resource = telemetry::resource(&name, |variable| std::env::var(variable).ok());
-    server::serve(port, router(python, resource), shutdown).await.map_err(InterpreterError::Server)
+    server::serve(port, router(python, resource), shutdown)
+        .await
+        .map_err(InterpreterError::Server)
 }

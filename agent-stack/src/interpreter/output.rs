@@ -44,7 +44,10 @@ impl Reader {
     pub(super) fn take(self) -> Output {
         self.task.abort();
         let kept = std::mem::take(&mut *self.kept.lock().unwrap_or_else(PoisonError::into_inner));
-        Output { text: String::from_utf8_lossy(&kept.bytes).into_owned(), truncated: kept.truncated }
+        Output {
+            text: String::from_utf8_lossy(&kept.bytes).into_owned(),
+            truncated: kept.truncated,
+        }
     }
 }
 
@@ -73,8 +76,20 @@ mod tests {
 
     #[tokio::test]
     async fn what_exceeds_the_cap_is_dropped_and_said_so() {
-        assert_eq!(read(b"abcdef", 4).await, Output { text: "abcd".into(), truncated: true });
-        assert_eq!(read(b"abcd", 4).await, Output { text: "abcd".into(), truncated: false });
+        assert_eq!(
+            read(b"abcdef", 4).await,
+            Output {
+                text: "abcd".into(),
+                truncated: true
+            }
+        );
+        assert_eq!(
+            read(b"abcd", 4).await,
+            Output {
+                text: "abcd".into(),
+                truncated: false
+            }
+        );
     }
 
     #[tokio::test]

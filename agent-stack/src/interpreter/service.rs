@@ -78,7 +78,9 @@ async fn execute(
 ) -> Result<Json<ExecuteAnswer>, Failure> {
     let capture = Capture::new(&interpreter.resource);
     let parent = header_context(&headers);
-    let span = capture.telemetry().span(format!("{RUN_CODE} python"), SpanKind::Server, &parent);
+    let span = capture
+        .telemetry()
+        .span(format!("{RUN_CODE} python"), SpanKind::Server, &parent);
     let execution = interpreter.run(&request).await;
     describe(&span, &execution);
     drop(span);
@@ -88,8 +90,13 @@ async fn execute(
 
 impl Interpreter {
     async fn run(&self, request: &ExecuteRequest) -> Result<Execution, ExecuteError> {
-        let seconds = request.timeout_seconds.unwrap_or(DEFAULT_SECONDS).clamp(1, MAX_SECONDS);
-        self.python.execute(&request.code, Duration::from_secs(seconds.into())).await
+        let seconds = request
+            .timeout_seconds
+            .unwrap_or(DEFAULT_SECONDS)
+            .clamp(1, MAX_SECONDS);
+        self.python
+            .execute(&request.code, Duration::from_secs(seconds.into()))
+            .await
     }
 }
 
@@ -100,7 +107,10 @@ fn describe(span: &ActiveSpan, execution: &Result<Execution, ExecuteError>) {
         Ok(execution) => {
             span.set("process.exit.code", i64::from(execution.exit_code));
             if execution.exit_code != 0 {
-                span.fail("exit_code", format!("the program ended with code {}", execution.exit_code));
+                span.fail(
+                    "exit_code",
+                    format!("the program ended with code {}", execution.exit_code),
+                );
             }
         }
         Err(error) => span.fail("not_run", error.to_string()),
@@ -108,13 +118,29 @@ fn describe(span: &ActiveSpan, execution: &Result<Execution, ExecuteError>) {
 }
 
 fn answer(execution: Execution, spans: String) -> ExecuteAnswer {
-    let Execution { stdout, stderr, exit_code, timed_out, truncated } = execution;
-    ExecuteAnswer { stdout, stderr, exit_code, timed_out, truncated, spans }
+    let Execution {
+        stdout,
+        stderr,
+        exit_code,
+        timed_out,
+        truncated,
+    } = execution;
+    ExecuteAnswer {
+        stdout,
+        stderr,
+        exit_code,
+        timed_out,
+        truncated,
+        spans,
+    }
 }
 
 fn not_run(error: &ExecuteError) -> Failure {
     tracing::error!(%error, "the program was not run");
-    (StatusCode::INTERNAL_SERVER_ERROR, Json(json!({"error": error.to_string()})))
+    (
+        StatusCode::INTERNAL_SERVER_ERROR,
+        Json(json!({"error": error.to_string()})),
+    )
 }
 
 async fn probe(Json(request): Json<ProbeRequest>) -> Json<ProbeAnswer> {

@@ -33,7 +33,11 @@ async fn connect(address: SocketAddr, deadline: Instant) -> Result<TcpStream, Pr
     match timeout_at(deadline, TcpStream::connect(address)).await {
         Ok(Ok(stream)) => Ok(stream),
         Ok(Err(error)) => Err(failed(&error)),
-        Err(_) => Err(ProbeAnswer { outcome: Outcome::Timeout, detail: "no answer in time".into(), received: None }),
+        Err(_) => Err(ProbeAnswer {
+            outcome: Outcome::Timeout,
+            detail: "no answer in time".into(),
+            received: None,
+        }),
     }
 }
 
@@ -58,7 +62,10 @@ async fn datagram(request: &ProbeRequest) -> io::Result<()> {
         SocketAddr::V4(_) => UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0)).await?,
         SocketAddr::V6(_) => UdpSocket::bind((Ipv6Addr::UNSPECIFIED, 0)).await?,
     };
-    socket.send_to(request.nonce.as_bytes(), request.address).await.map(drop)
+    socket
+        .send_to(request.nonce.as_bytes(), request.address)
+        .await
+        .map(drop)
 }
 
 pub(super) async fn http(request: &ProbeRequest, limit: Duration) -> ProbeAnswer {
@@ -69,35 +76,63 @@ pub(super) async fn http(request: &ProbeRequest, limit: Duration) -> ProbeAnswer
     };
     match timeout_at(deadline, get(stream, request)).await {
         Ok(Ok((status, received))) => answered(format!("HTTP {status}"), Some(received)),
-        Ok(Err(detail)) => {
-            ProbeAnswer { outcome: Outcome::NotRun, detail: format!("connected, then {detail}"), received: None }
-        }
-        Err(_) => ProbeAnswer { outcome: Outcome::Timeout, detail: "connected, no answer in time".into(), received: None },
+        Ok(Err(detail)) => ProbeAnswer {
+            outcome: Outcome::NotRun,
+            detail: format!("connected, then {detail}"),
+            received: None,
+        },
+        Err(_) => ProbeAnswer {
+            outcome: Outcome::Timeout,
+            detail: "connected, no answer in time".into(),
+            received: None,
+        },
     }
 }
 
 /// The status of the answer, and whether the nonce is in its body.
 async fn get(stream: TcpStream, request: &ProbeRequest) -> Result<(u16, bool), String> {
-    let path = request.path.clone().unwrap_or_else(|| format!("/reach?nonce={}", request.nonce));
+    let path = request
+        .path
+        .clone()
+        .unwrap_or_else(|| format!("/reach?nonce={}", request.nonce));
     let sent = Request::get(path)
         .header(http::header::HOST, request.address.to_string())
         .body(Empty::<Bytes>::new())
         .map_err(|error| error.to_string())?;
-    let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(|error| error.to_string())?;
+    let (mut sender, connection) = http1::handshake(TokioIo::new(stream))
+        .await
+        .map_err(|error| error.to_string())?;
     let connection = tokio::spawn(connection);
-    let answer = sender.send_request(sent).await.map_err(|error| error.to_string())?;
+    let answer = sender
+        .send_request(sent)
+        .await
+        .map_err(|error| error.to_string())?;
     let status = answer.status().as_u16();
-    let body = Limited::new(answer.into_body(), MAX_ANSWER).collect().await.map_err(|error| error.to_string())?;
+    let body = Limited::new(answer.into_body(), MAX_ANSWER)
+        .collect()
+        .await
+        .map_err(|error| error.to_string())?;
     connection.abort();
-    let received = body.to_bytes().windows(request.nonce.len()).any(|window| window == request.nonce.as_bytes());
+    let received = body
+        .to_bytes()
+        .windows(request.nonce.len())
+        .any(|window| window == request.nonce.as_bytes());
     Ok((status, received))
 }
 
 fn answered(detail: impl Into<String>, received: Option<bool>) -> ProbeAnswer {
-    ProbeAnswer { outcome: Outcome::Sent, detail: detail.into(), received }
+    ProbeAnswer {
+        outcome: Outcome::Sent,
+        detail: detail.into(),
+        received,
+    }
 }
 
 fn failed(error: &io::Error) -> ProbeAnswer {
     let (outcome, detail) = classify(error);
-    ProbeAnswer { outcome, detail, received: None }
+    ProbeAnswer {
+        outcome,
+        detail,
+        received: None,
+    }
 }

@@ -62,8 +62,15 @@ pub struct ProbeAnswer {
 
 /// Makes the attempt.
 pub async fn run(request: &ProbeRequest) -> ProbeAnswer {
-    if request.nonce.is_empty() || request.nonce.len() > MAX_NONCE || request.nonce.contains(['\r', '\n']) {
-        return ProbeAnswer { outcome: Outcome::NotRun, detail: "the nonce is not one line".into(), received: None };
+    if request.nonce.is_empty()
+        || request.nonce.len() > MAX_NONCE
+        || request.nonce.contains(['\r', '\n'])
+    {
+        return ProbeAnswer {
+            outcome: Outcome::NotRun,
+            detail: "the nonce is not one line".into(),
+            received: None,
+        };
     }
     let limit = Duration::from_millis(request.timeout_ms);
     match request.transport {

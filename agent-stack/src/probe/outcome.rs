@@ -48,7 +48,10 @@ mod tests {
     #[test]
     fn each_known_errno_has_its_outcome_and_an_unknown_one_is_no_evidence() {
         for (errno, name, outcome) in KNOWN {
-            assert_eq!(classify(&io::Error::from(errno)), (outcome, name.to_owned()));
+            assert_eq!(
+                classify(&io::Error::from(errno)),
+                (outcome, name.to_owned())
+            );
         }
         assert_eq!(classify(&io::Error::from(Errno::MFILE)).0, Outcome::NotRun);
         assert_eq!(classify(&io::Error::other("x")).0, Outcome::NotRun);

@@ -6,7 +6,13 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, UdpSocket};
 
 fn request(address: SocketAddr, transport: Transport, timeout_ms: u64) -> ProbeRequest {
-    ProbeRequest { address, transport, path: None, nonce: "n-42".into(), timeout_ms }
+    ProbeRequest {
+        address,
+        transport,
+        path: None,
+        nonce: "n-42".into(),
+        timeout_ms,
+    }
 }
 
 async fn listen() -> (TcpListener, SocketAddr) {
@@ -29,7 +35,10 @@ async fn an_echoed_nonce_is_received() {
         stream.write_all(&line).await.unwrap();
     });
     let answer = run(&request(address, Transport::Tcp, 60_000)).await;
-    assert_eq!((answer.outcome, answer.received), (Outcome::Sent, Some(true)));
+    assert_eq!(
+        (answer.outcome, answer.received),
+        (Outcome::Sent, Some(true))
+    );
     peer.await.unwrap();
 }
 
@@ -46,7 +55,10 @@ async fn a_connection_that_is_closed_without_an_echo_was_still_sent() {
 async fn a_closed_port_refuses() {
     for transport in [Transport::Tcp, Transport::Http] {
         let answer = run(&request(closed().await, transport, 60_000)).await;
-        assert_eq!((answer.outcome, answer.detail.as_str()), (Outcome::Refused, "ECONNREFUSED"));
+        assert_eq!(
+            (answer.outcome, answer.detail.as_str()),
+            (Outcome::Refused, "ECONNREFUSED")
+        );
     }
 }
 
@@ -61,7 +73,12 @@ async fn no_time_is_a_timeout() {
 #[tokio::test]
 async fn a_datagram_carries_the_nonce_and_awaits_no_answer() {
     let socket = UdpSocket::bind(("127.0.0.1", 0)).await.unwrap();
-    let answer = run(&request(socket.local_addr().unwrap(), Transport::Udp, 60_000)).await;
+    let answer = run(&request(
+        socket.local_addr().unwrap(),
+        Transport::Udp,
+        60_000,
+    ))
+    .await;
     assert_eq!((answer.outcome, answer.received), (Outcome::Sent, None));
     let mut buffer = [0; 16];
     let (count, _) = socket.recv_from(&mut buffer).await.unwrap();
@@ -71,11 +88,20 @@ async fn a_datagram_carries_the_nonce_and_awaits_no_answer() {
 #[tokio::test]
 async fn an_http_answer_with_the_nonce_is_received() {
     let (listener, address) = listen().await;
-    let router = Router::new().route("/reach", get(|RawQuery(query): RawQuery| async { query.unwrap_or_default() }));
+    let router = Router::new().route(
+        "/reach",
+        get(|RawQuery(query): RawQuery| async { query.unwrap_or_default() }),
+    );
     let server = tokio::spawn(async move { axum::serve(listener, router).await });
     let answer = run(&request(address, Transport::Http, 60_000)).await;
-    assert_eq!((answer.outcome, answer.received), (Outcome::Sent, Some(true)));
-    let other = ProbeRequest { path: Some("/nothing".into()), ..request(address, Transport::Http, 60_000) };
+    assert_eq!(
+        (answer.outcome, answer.received),
+        (Outcome::Sent, Some(true))
+    );
+    let other = ProbeRequest {
+        path: Some("/nothing".into()),
+        ..request(address, Transport::Http, 60_000)
+    };
     assert_eq!(run(&other).await.received, Some(false));
     server.abort();
 }
@@ -83,7 +109,10 @@ async fn an_http_answer_with_the_nonce_is_received() {
 #[tokio::test]
 async fn a_nonce_that_is_not_one_line_is_not_sent() {
     for nonce in ["", "a\nb"] {
-        let wrong = ProbeRequest { nonce: nonce.into(), ..request(closed().await, Transport::Tcp, 60_000) };
+        let wrong = ProbeRequest {
+            nonce: nonce.into(),
+            ..request(closed().await, Transport::Tcp, 60_000)
+        };
         assert_eq!(run(&wrong).await.outcome, Outcome::NotRun);
     }
 }

@@ -13,7 +13,10 @@ use std::collections::BTreeMap;
 /// Where documents come from.
 pub trait DocumentSource: Send + Sync {
     /// The documents of the ConfigMap, by key.
-    fn documents<'a>(&'a self, config_map: &'a str) -> BoxFuture<'a, Result<BTreeMap<String, String>, BackendError>>;
+    fn documents<'a>(
+        &'a self,
+        config_map: &'a str,
+    ) -> BoxFuture<'a, Result<BTreeMap<String, String>, BackendError>>;
 }
 
 /// Documents in ConfigMaps of the namespace, read anew for each call.
@@ -23,7 +26,9 @@ pub(in crate::gateway) struct ClusterDocuments {
 
 impl ClusterDocuments {
     pub(in crate::gateway) fn new(client: Client, namespace: &str) -> Self {
-        Self { api: Api::namespaced(client, namespace) }
+        Self {
+            api: Api::namespaced(client, namespace),
+        }
     }
 
     async fn read(&self, config_map: &str) -> Result<BTreeMap<String, String>, BackendError> {
@@ -32,13 +37,18 @@ impl ClusterDocuments {
             config_map: config_map.to_owned(),
             source: Box::new(source),
         })?;
-        let found = found.ok_or_else(|| BackendError::NoDocuments { config_map: config_map.to_owned() })?;
+        let found = found.ok_or_else(|| BackendError::NoDocuments {
+            config_map: config_map.to_owned(),
+        })?;
         Ok(found.data.unwrap_or_default())
     }
 }
 
 impl DocumentSource for ClusterDocuments {
-    fn documents<'a>(&'a self, config_map: &'a str) -> BoxFuture<'a, Result<BTreeMap<String, String>, BackendError>> {
+    fn documents<'a>(
+        &'a self,
+        config_map: &'a str,
+    ) -> BoxFuture<'a, Result<BTreeMap<String, String>, BackendError>> {
         self.read(config_map).boxed()
     }
 }
@@ -57,9 +67,17 @@ impl FixedDocuments {
 }
 
 impl DocumentSource for FixedDocuments {
-    fn documents<'a>(&'a self, config_map: &'a str) -> BoxFuture<'a, Result<BTreeMap<String, String>, BackendError>> {
+    fn documents<'a>(
+        &'a self,
+        config_map: &'a str,
+    ) -> BoxFuture<'a, Result<BTreeMap<String, String>, BackendError>> {
         let found = self.config_maps.get(config_map).cloned();
-        async move { found.ok_or_else(|| BackendError::NoDocuments { config_map: config_map.to_owned() }) }.boxed()
+        async move {
+            found.ok_or_else(|| BackendError::NoDocuments {
+                config_map: config_map.to_owned(),
+            })
+        }
+        .boxed()
     }
 }
 
@@ -76,5 +94,8 @@ pub(super) async fn call(
         .map(|(key, text)| Document::parse(key, &text))
         .collect();
     let limit = usize::try_from(backend.limit).unwrap_or(usize::MAX);
-    Ok(Answer { value: json!({"hits": search(&documents, query, limit)}), is_error: false })
+    Ok(Answer {
+        value: json!({"hits": search(&documents, query, limit)}),
+        is_error: false,
+    })
 }

@@ -11,19 +11,41 @@ use std::fmt::Write as _;
 /// How much of an error answer is told, in characters.
 const TOLD: usize = 200;
 
-pub(super) async fn call(peer: &Peer<'_>, backend: &HttpBackend, arguments: &Value) -> Result<Answer, BackendError> {
-    let HttpBackend { service_name, port, path } = backend;
+pub(super) async fn call(
+    peer: &Peer<'_>,
+    backend: &HttpBackend,
+    arguments: &Value,
+) -> Result<Answer, BackendError> {
+    let HttpBackend {
+        service_name,
+        port,
+        path,
+    } = backend;
     let url = format!("http://{service_name}:{port}{}", fill(path, arguments)?);
-    let target = Target { method: "GET", service: service_name, port: *port, route: path };
+    let target = Target {
+        method: "GET",
+        service: service_name,
+        port: *port,
+        route: path,
+    };
     let value = peer.send(&target, peer.client.get(url)).await?;
-    Ok(Answer { value, is_error: false })
+    Ok(Answer {
+        value,
+        is_error: false,
+    })
 }
 
 /// Sends a request and reads its answer; an error status is an error.
-pub(super) async fn read(request: RequestBuilder, span: &ActiveSpan) -> Result<Value, BackendError> {
+pub(super) async fn read(
+    request: RequestBuilder,
+    span: &ActiveSpan,
+) -> Result<Value, BackendError> {
     let answer = request.send().await.map_err(|source| {
         let url = source.url().map(ToString::to_string).unwrap_or_default();
-        BackendError::Http(HttpError::Transport { url, source: source.without_url() })
+        BackendError::Http(HttpError::Transport {
+            url,
+            source: source.without_url(),
+        })
     })?;
     let status = answer.status();
     span.set("http.response.status_code", i64::from(status.as_u16()));
@@ -40,7 +62,9 @@ fn fill(template: &str, arguments: &Value) -> Result<String, BackendError> {
     let mut path = String::with_capacity(template.len());
     let mut rest = template;
     while let Some((before, after)) = rest.split_once('{') {
-        let Some((name, tail)) = after.split_once('}') else { break };
+        let Some((name, tail)) = after.split_once('}') else {
+            break;
+        };
         path.push_str(before);
         path.push_str(&escape(&scalar(arguments, name)?));
         rest = tail;
@@ -58,21 +82,26 @@ fn scalar(arguments: &Value, name: &str) -> Result<String, BackendError> {
     };
     // A URL parser takes these two as steps to another segment, escaped or not.
     let text = text.filter(|text| !matches!(text.as_str(), "" | "." | ".."));
-    text.ok_or_else(|| BackendError::Argument { argument: name.to_owned() })
+    text.ok_or_else(|| BackendError::Argument {
+        argument: name.to_owned(),
+    })
 }
 
 /// Percent-encodes everything but the unreserved characters of RFC 3986.
 fn escape(text: &str) -> String {
-    text.bytes().fold(String::with_capacity(text.len()), |mut escaped, byte| {
-        match byte {
-            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => escaped.push(char::from(byte)),
-            _ => {
-                // Writing to a String never fails.
-                let _ = write!(escaped, "%{byte:02X}");
+    text.bytes()
+        .fold(String::with_capacity(text.len()), |mut escaped, byte| {
+            match byte {
+                b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => {
+                    escaped.push(char::from(byte))
+                }
+                _ => {
+                    // Writing to a String never fails.
+                    let _ = write!(escaped, "%{byte:02X}");
+                }
             }
-        }
-        escaped
-    })
+            escaped
+        })
 }
 
 #[cfg(test)]
@@ -84,13 +113,24 @@ mod tests {
     #[test]
     fn arguments_are_filled_into_the_path() {
         let arguments = json!({"sku": "SKU-1", "page": 2});
-        assert_eq!(fill("/v1/items/{sku}/{page}", &arguments).unwrap(), "/v1/items/SKU-1/2");
+        assert_eq!(
+            fill("/v1/items/{sku}/{page}", &arguments).unwrap(),
+            "/v1/items/SKU-1/2"
+        );
     }
 
     #[test]
     fn an_argument_that_is_missing_or_would_leave_its_segment_is_refused() {
-        for arguments in [json!({}), json!({"sku": ".."}), json!({"sku": ""}), json!({"sku": ["a"]})] {
-            assert!(matches!(fill("/v1/{sku}", &arguments), Err(BackendError::Argument { .. })));
+        for arguments in [
+            json!({}),
+            json!({"sku": ".."}),
+            json!({"sku": ""}),
+            json!({"sku": ["a"]}),
+        ] {
+            assert!(matches!(
+                fill("/v1/{sku}", &arguments),
+                Err(BackendError::Argument { .. })
+            ));
         }
     }
 

@@ -77,7 +77,11 @@ pub struct Backends {
 impl Backends {
     /// Backends that are called through `client`; spans that the interpreter returns go to `relay`.
     pub fn new(client: Client, documents: Arc<dyn DocumentSource>, relay: SpanRelay) -> Self {
-        Self { client, documents, relay }
+        Self {
+            client,
+            documents,
+            relay,
+        }
     }
 
     /// Calls the backend of `tool`; its span is a child of `span`.
@@ -89,10 +93,18 @@ impl Backends {
         telemetry: &Telemetry,
     ) -> Result<Answer, BackendError> {
         let backend = &tool.backend;
-        let peer = Peer { client: &self.client, telemetry, parent: span };
+        let peer = Peer {
+            client: &self.client,
+            telemetry,
+            parent: span,
+        };
         match (&backend.python, &backend.documents, &backend.http) {
-            (Some(python), _, _) => python::call(&peer, &self.relay, python, arguments, tool.timeout_seconds).await,
-            (_, Some(documents), _) => documents::call(self.documents.as_ref(), documents, arguments).await,
+            (Some(python), _, _) => {
+                python::call(&peer, &self.relay, python, arguments, tool.timeout_seconds).await
+            }
+            (_, Some(documents), _) => {
+                documents::call(self.documents.as_ref(), documents, arguments).await
+            }
             (_, _, Some(http)) => http::call(&peer, http, arguments).await,
             (None, None, None) => Err(BackendError::NoBackend),
         }
@@ -116,7 +128,11 @@ struct Target<'a> {
 
 impl Peer<'_> {
     /// Sends the request and reads the answer as JSON.
-    async fn send(&self, target: &Target<'_>, request: RequestBuilder) -> Result<Value, BackendError> {
+    async fn send(
+        &self,
+        target: &Target<'_>,
+        request: RequestBuilder,
+    ) -> Result<Value, BackendError> {
         let span = self.span(target);
         let request = match span.traceparent() {
             Some(traceparent) => request.header(TRACEPARENT, traceparent),
@@ -131,7 +147,9 @@ impl Peer<'_> {
 
     fn span(&self, target: &Target<'_>) -> ActiveSpan {
         let name = format!("{} {}", target.method, target.route);
-        let span = self.telemetry.span(name, SpanKind::Client, self.parent.context());
+        let span = self
+            .telemetry
+            .span(name, SpanKind::Client, self.parent.context());
         span.set("http.request.method", target.method);
         span.set("url.template", target.route.to_owned());
         span.set("server.address", target.service.to_owned());
@@ -151,5 +169,7 @@ fn error_type(error: &BackendError) -> String {
 /// The text argument `name` of a call.
 fn text_argument<'a>(arguments: &'a Value, name: &str) -> Result<&'a str, BackendError> {
     let found = arguments.get(name).and_then(Value::as_str);
-    found.ok_or_else(|| BackendError::Argument { argument: name.to_owned() })
+    found.ok_or_else(|| BackendError::Argument {
+        argument: name.to_owned(),
+    })
 }

@@ -14,13 +14,28 @@ pub(super) async fn call(
     arguments: &Value,
     timeout_seconds: u32,
 ) -> Result<Answer, BackendError> {
-    let PythonBackend { service_name, port, code_argument } = backend;
+    let PythonBackend {
+        service_name,
+        port,
+        code_argument,
+    } = backend;
     let code = text_argument(arguments, code_argument)?;
     let request = json!({"code": code, "timeoutSeconds": timeout_seconds});
-    let target = Target { method: "POST", service: service_name, port: *port, route: EXECUTE };
-    let sent = peer.client.post(format!("http://{service_name}:{port}{EXECUTE}")).json(&request);
+    let target = Target {
+        method: "POST",
+        service: service_name,
+        port: *port,
+        route: EXECUTE,
+    };
+    let sent = peer
+        .client
+        .post(format!("http://{service_name}:{port}{EXECUTE}"))
+        .json(&request);
     let mut value = peer.send(&target, sent).await?;
-    if let Some(spans) = value.as_object_mut().and_then(|members| members.remove("spans")) {
+    if let Some(spans) = value
+        .as_object_mut()
+        .and_then(|members| members.remove("spans"))
+    {
         forward(relay, &spans, peer.parent);
     }
     let is_error = failed(&value);

@@ -41,8 +41,16 @@ impl Document {
         let text = text.replace("\r\n", "\n");
         let (head, body) = text.split_once("\n\n").unwrap_or((&text, ""));
         match parse_head(head) {
-            Some(head) => Self { key, head, paragraphs: paragraphs(body) },
-            None => Self { key, head: BTreeMap::new(), paragraphs: paragraphs(&text) },
+            Some(head) => Self {
+                key,
+                head,
+                paragraphs: paragraphs(body),
+            },
+            None => Self {
+                key,
+                head: BTreeMap::new(),
+                paragraphs: paragraphs(&text),
+            },
         }
     }
 
@@ -52,11 +60,20 @@ impl Document {
 
     fn skus(&self) -> Vec<String> {
         let listed = self.head.get("sku").map(String::as_str).unwrap_or_default();
-        listed.split(',').map(str::trim).filter(|sku| sku.starts_with("SKU-")).map(str::to_owned).collect()
+        listed
+            .split(',')
+            .map(str::trim)
+            .filter(|sku| sku.starts_with("SKU-"))
+            .map(str::to_owned)
+            .collect()
     }
 
     fn words(&self) -> BTreeSet<String> {
-        self.paragraphs.iter().flat_map(|paragraph| words(paragraph)).chain(words(self.title())).collect()
+        self.paragraphs
+            .iter()
+            .flat_map(|paragraph| words(paragraph))
+            .chain(words(self.title()))
+            .collect()
     }
 }
 
@@ -65,7 +82,10 @@ fn parse_head(head: &str) -> Option<BTreeMap<String, String>> {
     head.lines()
         .map(|line| {
             let (name, value) = line.split_once(':')?;
-            let plain = !name.is_empty() && name.chars().all(|letter| letter.is_ascii_lowercase() || letter == '-');
+            let plain = !name.is_empty()
+                && name
+                    .chars()
+                    .all(|letter| letter.is_ascii_lowercase() || letter == '-');
             plain.then(|| (name.to_owned(), value.trim().to_owned()))
         })
         .collect()
@@ -73,25 +93,43 @@ fn parse_head(head: &str) -> Option<BTreeMap<String, String>> {
 
 fn paragraphs(text: &str) -> Vec<String> {
     let joined = |paragraph: &str| paragraph.split_whitespace().collect::<Vec<_>>().join(" ");
-    text.split("\n\n").map(joined).filter(|paragraph| !paragraph.is_empty()).collect()
+    text.split("\n\n")
+        .map(joined)
+        .filter(|paragraph| !paragraph.is_empty())
+        .collect()
 }
 
 /// Words in lower case without the plural s; a hyphen belongs to the word, as in `P-100`.
 fn words(text: &str) -> BTreeSet<String> {
     let lower = text.to_lowercase();
     let split = lower.split(|letter: char| !letter.is_alphanumeric() && letter != '-');
-    split.map(|word| word.trim_matches('-')).filter(|word| word.len() > 1).map(|word| singular(word).to_owned()).collect()
+    split
+        .map(|word| word.trim_matches('-'))
+        .filter(|word| word.len() > 1)
+        .map(|word| singular(word).to_owned())
+        .collect()
 }
 
 fn singular(word: &str) -> &str {
-    word.strip_suffix('s').filter(|stem| stem.len() > 2 && !stem.ends_with('s')).unwrap_or(word)
+    word.strip_suffix('s')
+        .filter(|stem| stem.len() > 2 && !stem.ends_with('s'))
+        .unwrap_or(word)
 }
 
 /// The documents that match `query`, best first; of equals the one whose key sorts first.
 pub(super) fn search(documents: &[Document], query: &str, limit: usize) -> Vec<Hit> {
     let weights = weights(documents, &words(query));
-    let mut hits: Vec<Hit> = documents.iter().map(|document| hit(document, &weights)).filter(|hit| hit.score > 0).collect();
-    hits.sort_by(|one, other| other.score.cmp(&one.score).then_with(|| one.document.cmp(&other.document)));
+    let mut hits: Vec<Hit> = documents
+        .iter()
+        .map(|document| hit(document, &weights))
+        .filter(|hit| hit.score > 0)
+        .collect();
+    hits.sort_by(|one, other| {
+        other
+            .score
+            .cmp(&one.score)
+            .then_with(|| one.document.cmp(&other.document))
+    });
     hits.truncate(limit);
     hits
 }
@@ -100,7 +138,10 @@ pub(super) fn search(documents: &[Document], query: &str, limit: usize) -> Vec<H
 fn weights(documents: &[Document], query: &BTreeSet<String>) -> BTreeMap<String, usize> {
     let texts: Vec<_> = documents.iter().map(Document::words).collect();
     let holders = |word: &String| texts.iter().filter(|text| text.contains(word)).count();
-    query.iter().map(|word| (word.clone(), documents.len() + 1 - holders(word))).collect()
+    query
+        .iter()
+        .map(|word| (word.clone(), documents.len() + 1 - holders(word)))
+        .collect()
 }
 
 fn hit(document: &Document, weights: &BTreeMap<String, usize>) -> Hit {
@@ -118,13 +159,24 @@ fn hit(document: &Document, weights: &BTreeMap<String, usize>) -> Hit {
 }
 
 fn score(text: &BTreeSet<String>, weights: &BTreeMap<String, usize>) -> usize {
-    weights.iter().filter(|(word, _)| text.contains(*word)).map(|(_, weight)| weight).sum()
+    weights
+        .iter()
+        .filter(|(word, _)| text.contains(*word))
+        .map(|(_, weight)| weight)
+        .sum()
 }
 
 fn best_paragraph(document: &Document, weights: &BTreeMap<String, usize>) -> String {
-    let scored = document.paragraphs.iter().map(|paragraph| (score(&words(paragraph), weights), paragraph));
+    let scored = document
+        .paragraphs
+        .iter()
+        .map(|paragraph| (score(&words(paragraph), weights), paragraph));
     // Of equals the first: `max_by_key` takes the last.
-    scored.rev().max_by_key(|(score, _)| *score).map(|(_, paragraph)| paragraph.clone()).unwrap_or_default()
+    scored
+        .rev()
+        .max_by_key(|(score, _)| *score)
+        .map(|(_, paragraph)| paragraph.clone())
+        .unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -147,7 +199,10 @@ mod tests {
     fn the_document_about_both_words_comes_first_with_its_item_numbers() {
         let hits = search(&documents(), "replacement seals P-100", 2);
         assert_eq!(hits.len(), 2);
-        assert_eq!((hits[0].document.as_str(), hits[0].sku.as_deref()), ("seal", Some("SKU-1")));
+        assert_eq!(
+            (hits[0].document.as_str(), hits[0].sku.as_deref()),
+            ("seal", Some("SKU-1"))
+        );
         assert_eq!(hits[0].skus, ["SKU-1", "SKU-9"]);
         assert_eq!(hits[0].passage, "Replace the seal yearly.");
     }
@@ -155,7 +210,10 @@ mod tests {
     #[test]
     fn a_document_without_head_is_all_text() {
         let hits = search(&documents(), "just text", 9);
-        assert_eq!((hits[0].document.as_str(), hits[0].sku.as_deref()), ("notes", None));
+        assert_eq!(
+            (hits[0].document.as_str(), hits[0].sku.as_deref()),
+            ("notes", None)
+        );
         assert_eq!(hits[0].passage, "No head here: just text about a pump.");
     }
 
