@@ -10,7 +10,7 @@ use reqwest::{Client, StatusCode, Url, header};
 use std::time::Duration;
 
 /// Longest time one answer may take; the deadline of the task is usually shorter.
-const LIMIT: Duration = Duration::from_secs(300);
+const LIMIT: Duration = Duration::from_mins(5);
 /// Provider of the model in spans.
 const PROVIDER: &str = "portproof";
 

@@ -55,9 +55,9 @@ pub fn router(parts: GatewayParts, shutdown: CancellationToken) -> Router {
 }
 
 fn readiness(registry: Arc<Registry>) -> Readiness {
-    Arc::new(move || match registry.is_synced() {
-        true => Ok(()),
-        false => Err("the Tool objects have not been listed yet".to_owned()),
+    Arc::new(move || {
+        let unready = || "the Tool objects have not been listed yet".to_owned();
+        registry.is_synced().then_some(()).ok_or_else(unready)
     })
 }
 

@@ -176,7 +176,7 @@ async fn arguments_that_do_not_conform_are_a_result_and_not_a_protocol_error() {
 #[tokio::test]
 async fn a_result_that_does_not_conform_is_not_passed_on() {
     let strict = other("strict", |tool| {
-        tool.spec.output_schema = Some(json!({"type": "object", "required": ["no"]}))
+        tool.spec.output_schema = Some(json!({"type": "object", "required": ["no"]}));
     });
     let body = call(&gateway(vec![strict]), "strict", &json!({"query": "seal"})).await;
     assert_eq!(body["result"]["isError"], true, "{body}");

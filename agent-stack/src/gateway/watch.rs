@@ -25,7 +25,7 @@ pub(super) async fn run(client: Client, namespace: String, registry: Arc<Registr
                 }
             }
             Err(error) => {
-                tracing::warn!(%error, "the Tool objects cannot be watched, trying again")
+                tracing::warn!(%error, "the Tool objects cannot be watched, trying again");
             }
         }
     }

@@ -78,14 +78,11 @@ async fn requests(State(model): State<Arc<Model>>) -> Json<Value> {
 }
 
 async fn models(State(model): State<Arc<Model>>) -> Response {
-    match &model.upstream {
-        Some(upstream) => relay(upstream.models().await),
-        None => {
-            let entry =
-                json!({"id": model.name, "object": "model", "created": 0, "owned_by": "portproof"});
-            Json(json!({"object": "list", "data": [entry]})).into_response()
-        }
+    if let Some(upstream) = &model.upstream {
+        return relay(upstream.models().await);
     }
+    let entry = json!({"id": model.name, "object": "model", "created": 0, "owned_by": "portproof"});
+    Json(json!({"object": "list", "data": [entry]})).into_response()
 }
 
 async fn chat(
@@ -135,15 +132,13 @@ impl Model {
         self.metrics
             .finished(finish_reason, response.usage, started.elapsed());
         span.set(attributes::RESPONSE_MODEL, response.model.clone());
-        match request.stream {
-            false => Json(response).into_response(),
-            true => {
-                let include_usage = request
-                    .stream_options
-                    .is_some_and(|options| options.include_usage);
-                stream::events(&response, include_usage).into_response()
-            }
+        if !request.stream {
+            return Json(response).into_response();
         }
+        let include_usage = request
+            .stream_options
+            .is_some_and(|options| options.include_usage);
+        stream::events(&response, include_usage).into_response()
     }
 }
 

@@ -6,7 +6,7 @@ use reqwest::{Client, Response, Url};
 use std::time::Duration;
 
 /// Longest time a real model may take.
-const LIMIT: Duration = Duration::from_secs(300);
+const LIMIT: Duration = Duration::from_mins(5);
 
 /// Why the upstream server gave no answer.
 #[derive(Debug, thiserror::Error)]

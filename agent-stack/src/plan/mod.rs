@@ -148,12 +148,12 @@ impl Step {
         self.arguments
             .values()
             .try_for_each(|argument| resolve::check_references(argument, earlier))?;
-        match earlier.insert(self.id.clone()) {
-            true => Ok(()),
-            false => Err(PlanError::DuplicateStep {
+        if !earlier.insert(self.id.clone()) {
+            return Err(PlanError::DuplicateStep {
                 step: self.id.clone(),
-            }),
+            });
         }
+        Ok(())
     }
 }
 

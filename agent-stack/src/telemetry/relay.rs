@@ -104,10 +104,10 @@ fn check(export: &ExportTraceServiceRequest, trace: TraceId) -> Result<(), Relay
     if count > MAX_SPANS {
         return Err(RelayError::TooMany { count });
     }
-    match spans().all(|span| span.trace_id == trace.to_bytes()) {
-        true => Ok(()),
-        false => Err(RelayError::ForeignTrace),
+    if spans().any(|span| span.trace_id != trace.to_bytes()) {
+        return Err(RelayError::ForeignTrace);
     }
+    Ok(())
 }
 
 async fn send(mut client: TraceServiceClient<Channel>, export: ExportTraceServiceRequest) {

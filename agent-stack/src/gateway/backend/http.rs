@@ -93,7 +93,7 @@ fn escape(text: &str) -> String {
         .fold(String::with_capacity(text.len()), |mut escaped, byte| {
             match byte {
                 b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => {
-                    escaped.push(char::from(byte))
+                    escaped.push(char::from(byte));
                 }
                 _ => {
                     // Writing to a String never fails.

@@ -6,14 +6,14 @@ use serde_json::{Map, Value};
 /// The answer to `question`, given the results of the tools in the order they came.
 pub(super) fn answer(question: &Question, results: &[Value]) -> String {
     match (question.asks_price, priced(results)) {
-        (true, Some(item)) => price_answer(question, item, results),
+        (true, Some(item)) => price_answer(question, &item, results),
         (true, None) => "No price was found, so the cost cannot be told.".to_owned(),
         (false, _) => passage(results)
             .unwrap_or_else(|| "Nothing was found that answers the question.".to_owned()),
     }
 }
 
-fn price_answer(question: &Question, item: Priced<'_>, results: &[Value]) -> String {
+fn price_answer(question: &Question, item: &Priced<'_>, results: &[Value]) -> String {
     let thing = item.thing();
     let each = item.money(&format!("{:.2}", item.price));
     if !question.needs_arithmetic() {

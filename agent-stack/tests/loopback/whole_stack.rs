@@ -1,11 +1,9 @@
 //! The reference task through every part of the stack, on loopback.
 
-mod stack;
-
+use crate::stack::{Collected, Faults, ROOT, Stack, TRACE};
 use agent_stack::agent::{AgentEvent, FailedPart};
 use opentelemetry_proto::tonic::trace::v1::span::SpanKind;
 use serde_json::json;
-use stack::{Collected, Faults, ROOT, Stack, TRACE};
 use std::collections::BTreeMap;
 
 const REFERENCE_TASK: &str =

@@ -93,7 +93,7 @@ fn documents() -> FixedDocuments {
 /// A client for which the names of the Services lead to loopback.
 fn backend_client() -> reqwest::Client {
     let loopback = SocketAddr::from(([127, 0, 0, 1], 0));
-    let builder = http_client::builder(Duration::from_secs(60));
+    let builder = http_client::builder(Duration::from_mins(1));
     builder
         .resolve("interpreter", loopback)
         .resolve("catalog", loopback)
@@ -101,63 +101,77 @@ fn backend_client() -> reqwest::Client {
         .unwrap()
 }
 
+fn telemetry(service: &str, collector: &Collector) -> Telemetry {
+    let resource = resource(service, |name| {
+        (name == "CLUSTER_UID").then(|| "uid-b".to_owned())
+    });
+    Telemetry::start(TelemetryConfig {
+        resource,
+        endpoint: Some(collector.endpoint()),
+    })
+    .unwrap()
+}
+
+fn url(address: SocketAddr) -> String {
+    format!("http://{address}")
+}
+
+fn chat(url: String) -> Chat {
+    let model = "portproof-planner".into();
+    Chat::new(ModelEndpoint {
+        url,
+        host: Some("models.example.com".into()),
+        model,
+    })
+    .unwrap()
+}
+
+/// The tools of the fixtures, with an interpreter and a catalog of their own behind them.
+async fn registry(changed_catalog: bool, shutdown: &CancellationToken) -> Arc<Registry> {
+    let interpreter = interpreter::router(python(), resource("interpreter", |_| None));
+    let ports = BTreeMap::from([
+        ("interpreter", start(interpreter, shutdown).await.port()),
+        (
+            "catalog",
+            start(catalog::router(changed_catalog), shutdown)
+                .await
+                .port(),
+        ),
+    ]);
+    let registry = Registry::default();
+    registry.replace(tools(&ports));
+    Arc::new(registry)
+}
+
 impl Stack {
     pub(crate) async fn start(faults: Faults) -> Self {
         let shutdown = CancellationToken::new();
         let collector = Collector::start(&shutdown).await;
-        let telemetry = |service: &str| {
-            let resource = resource(service, |name| {
-                (name == "CLUSTER_UID").then(|| "uid-b".to_owned())
-            });
-            Telemetry::start(TelemetryConfig {
-                resource,
-                endpoint: Some(collector.endpoint()),
-            })
-            .unwrap()
-        };
-        let emitters: Vec<_> = ["model-stable", "tool-gateway", "agent"]
-            .into_iter()
-            .map(telemetry)
-            .collect();
+        let [model, gateway, agent] =
+            ["model-stable", "tool-gateway", "agent"].map(|service| telemetry(service, &collector));
         let relay = SpanRelay::new(Some(&collector.endpoint())).unwrap();
-        let interpreter = interpreter::router(python(), resource("interpreter", |_| None));
-        let ports = BTreeMap::from([
-            ("interpreter", start(interpreter, &shutdown).await.port()),
-            (
-                "catalog",
-                start(catalog::router(faults.changed_catalog), &shutdown)
-                    .await
-                    .port(),
-            ),
-        ]);
-        let model = start(
-            model::router("model-stable".into(), None, emitters[0].clone()),
+        let model_url = url(start(
+            model::router("model-stable".into(), None, model.clone()),
             &shutdown,
         )
-        .await;
-        let registry = Arc::new(Registry::default());
-        registry.replace(tools(&ports));
-        let parts = GatewayParts {
+        .await);
+        let registry = registry(faults.changed_catalog, &shutdown).await;
+        let gateway_parts = GatewayParts {
             registry,
             backends: Backends::new(backend_client(), Arc::new(documents()), relay.clone()),
-            telemetry: emitters[1].clone(),
+            telemetry: gateway.clone(),
             allowed_hosts: vec!["127.0.0.1".into()],
             hidden: faults.hidden,
             drop_trace_context: faults.drop_trace_context,
         };
-        let gateway = start(gateway::router(parts, shutdown.clone()), &shutdown).await;
-        let endpoint = ModelEndpoint {
-            url: format!("http://{model}"),
-            host: Some("models.example.com".into()),
-            model: "portproof-planner".into(),
-        };
-        let chat = Chat::new(endpoint).unwrap();
-        let parts =
-            AgentParts::new(chat, format!("http://{gateway}/mcp"), emitters[2].clone()).unwrap();
-        let agent = start(agent::router(parts), &shutdown).await;
+        let gateway_url =
+            url(start(gateway::router(gateway_parts, shutdown.clone()), &shutdown).await);
+        let agent_parts =
+            AgentParts::new(chat(model_url), format!("{gateway_url}/mcp"), agent.clone());
+        let address = start(agent::router(agent_parts.unwrap()), &shutdown).await;
         Self {
-            agent,
-            emitters,
+            agent: address,
+            emitters: vec![agent, gateway, model],
             relay,
             collector,
             shutdown,

@@ -1,7 +1,6 @@
 //! The interpreter confines what it runs. Needs a `python3` on the path, or `PYTHON`.
 
-mod stack;
-
+use crate::stack;
 use agent_stack::interpreter::{self, ExecuteAnswer, Execution, Python, Settings};
 use agent_stack::telemetry::{Capture, resource};
 use serde_json::{Value, json};
@@ -9,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
-const LONG: Duration = Duration::from_secs(60);
+const LONG: Duration = Duration::from_mins(1);
 
 async fn run(code: &str) -> Execution {
     stack::python().execute(code, LONG).await.unwrap()
