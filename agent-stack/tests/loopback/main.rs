@@ -6,5 +6,6 @@
 )]
 
 mod interpreter;
+mod process;
 mod stack;
 mod whole_stack;

@@ -19,6 +19,7 @@ use tonic::{Request, Response, Status};
 #[derive(Clone, Debug)]
 pub(crate) struct Collected {
     pub(crate) service: String,
+    pub(crate) pod: String,
     pub(crate) span: Span,
 }
 
@@ -60,13 +61,15 @@ impl TraceService for Store {
     ) -> Result<Response<ExportTraceServiceResponse>, Status> {
         for resource in request.into_inner().resource_spans {
             let attributes = resource.resource.unwrap_or_default().attributes;
-            let service = text(&attributes, "service.name").unwrap_or_default();
+            let [service, pod] = ["service.name", "k8s.pod.name"]
+                .map(|key| text(&attributes, key).unwrap_or_default());
             let spans = resource
                 .scope_spans
                 .into_iter()
                 .flat_map(|scope| scope.spans);
             let collected = spans.map(|span| Collected {
                 service: service.clone(),
+                pod: pod.clone(),
                 span,
             });
             self.0.lock().unwrap().extend(collected);
