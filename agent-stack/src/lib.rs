@@ -1,7 +1,9 @@
 //! The reference stack: every part of it, so that one binary can be any of them and tests can run all in one process.
 
 pub mod agent;
+pub mod canary;
 pub mod catalog;
+pub mod control;
 pub mod http_client;
 pub mod model;
 pub mod pause;
