@@ -97,6 +97,16 @@ pub enum ClusterError {
         /// The object.
         object: ObjectId,
     },
+    /// The control agent's pod did not become ready.
+    #[error("the control agent of cluster {role} is not ready after {} s: {state}", deadline.as_secs())]
+    ControlNotReady {
+        /// Role of the cluster.
+        role: Role,
+        /// Time it was given.
+        deadline: Duration,
+        /// What it waits for, for people.
+        state: String,
+    },
     /// Something cannot be addressed as an object.
     #[error(transparent)]
     Object(#[from] ObjectError),
@@ -162,6 +172,9 @@ impl ClusterError {
                 "remove it yourself if it is a leftover, or run `portproof cleanup`; it is never taken over".to_owned(),
             ),
             Self::Ledger(_) => Some("is the disk of the run directory full or read-only?".to_owned()),
+            Self::ControlNotReady { .. } => {
+                Some("can the nodes pull the image, and do quotas and admission rules let the pod start?".to_owned())
+            }
             Self::Refused { .. } | Self::Incomplete { .. } | Self::Object(_) => None,
         }
     }
@@ -178,6 +191,7 @@ impl ClusterError {
             | Self::Failed { .. }
             | Self::Incomplete { .. }
             | Self::AlreadyExists { .. }
+            | Self::ControlNotReady { .. }
             | Self::Ledger(_) => Exit::Infrastructure,
         }
     }

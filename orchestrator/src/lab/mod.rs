@@ -24,6 +24,7 @@ pub mod paths;
 mod pki;
 mod preflight;
 pub mod process;
+mod raise;
 pub mod spec;
 pub mod state;
 mod up;
@@ -31,4 +32,5 @@ mod wait;
 
 pub use down::down;
 pub use error::LabError;
+pub use raise::{Extent, LabMaterial, RaiseError, raise};
 pub use up::{LabBinaries, up};
