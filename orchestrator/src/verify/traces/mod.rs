@@ -1,1 +1,14 @@
-//! Family `traces`.
+//! Family `traces`: one tree from the orchestrator's request to the process that ran the tool.
+
+mod calls;
+mod finding;
+mod plan_to_tool;
+mod structure;
+mod tree;
+mod waterfall;
+
+pub use finding::{Code, Finding};
+pub use plan_to_tool::{TracedTask, plan_to_tool};
+
+#[cfg(test)]
+mod fixture;
