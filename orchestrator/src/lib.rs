@@ -7,4 +7,5 @@
 pub mod exit;
 pub mod progress;
 pub mod run;
+pub mod transfer;
 pub mod verify;
