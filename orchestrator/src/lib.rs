@@ -7,5 +7,6 @@
 pub mod exit;
 pub mod progress;
 pub mod run;
+pub mod scenario;
 pub mod transfer;
 pub mod verify;

@@ -307,7 +307,7 @@ mod tests {
     fn a_tcp_connection_is_a_leak_even_without_a_receipt() {
         for received in [Some(false), None] {
             let (word, _) = changed(4, |seen| {
-                (seen.outcome, seen.received) = (ProbeOutcome::Sent, received)
+                (seen.outcome, seen.received) = (ProbeOutcome::Sent, received);
             });
             assert_eq!(word, "failed");
         }

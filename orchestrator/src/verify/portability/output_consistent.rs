@@ -38,7 +38,7 @@ enum Outcome {
 pub fn output_consistent(
     a: &[TaskTranscript],
     b: &[TaskTranscript],
-    goal: &OutputGoal,
+    goal: OutputGoal,
 ) -> CheckResult {
     let outcomes: BTreeMap<_, _> = pairs(a, b)
         .into_iter()
@@ -94,7 +94,7 @@ fn judge(outcomes: &BTreeMap<&str, Outcome>) -> Verdict {
     }
 }
 
-fn compare(pair: Pair<'_>, goal: &OutputGoal) -> Outcome {
+fn compare(pair: Pair<'_>, goal: OutputGoal) -> Outcome {
     let (Some(a), Some(b)) = pair else {
         let side = if pair.0.is_none() { "source" } else { "target" };
         return Outcome::Open(format!("it was not run on the {side}"));
@@ -130,7 +130,7 @@ fn failure(task: &TaskTranscript) -> &str {
     task.failure.as_deref().unwrap_or("no reason was given")
 }
 
-fn compare_work(a: &TaskTranscript, b: &TaskTranscript, goal: &OutputGoal) -> Outcome {
+fn compare_work(a: &TaskTranscript, b: &TaskTranscript, goal: OutputGoal) -> Outcome {
     let mut found = Vec::new();
     let tools = |task: &TaskTranscript| {
         task.calls
@@ -165,7 +165,7 @@ fn compare_work(a: &TaskTranscript, b: &TaskTranscript, goal: &OutputGoal) -> Ou
     }
 }
 
-fn compare_calls(a: &ToolCall, b: &ToolCall, goal: &OutputGoal, found: &mut Vec<String>) {
+fn compare_calls(a: &ToolCall, b: &ToolCall, goal: OutputGoal, found: &mut Vec<String>) {
     let arguments = differences(&a.arguments, &b.arguments, goal.relative_tolerance);
     found.extend(
         arguments
@@ -241,7 +241,7 @@ impl Outcome {
     }
 }
 
-fn facts(outcomes: &BTreeMap<&str, Outcome>, a: &[TaskTranscript], goal: &OutputGoal) -> Vec<Fact> {
+fn facts(outcomes: &BTreeMap<&str, Outcome>, a: &[TaskTranscript], goal: OutputGoal) -> Vec<Fact> {
     let same = outcomes
         .values()
         .filter(|outcome| matches!(outcome, Outcome::Same))

@@ -179,10 +179,10 @@ fn agreement(client: &Span, server: &Span, call: &ToolCall) -> Vec<Finding> {
     ));
     let id = |span: &Span| span.attributes.get(telemetry::JSONRPC_ID).map(plain);
     match (id(client), id(server)) {
-        (Some(asked), Some(served)) if asked == served => {}
-        (Some(asked), Some(served)) => findings.push(Finding::contradiction(
+        (Some(asked), Some(answered)) if asked == answered => {}
+        (Some(asked), Some(answered)) => findings.push(Finding::contradiction(
             Code::ToolDetails,
-            format!("the client asked with JSON-RPC id {asked}, the server answered {served}"),
+            format!("the client asked with JSON-RPC id {asked}, the server answered {answered}"),
         )),
         _ => findings.push(Finding::contradiction(
             Code::ToolDetails,

@@ -43,14 +43,27 @@ fn call(id: &str, tool: &str, arguments: Value, result: Value) -> ToolCall {
     }
 }
 
-/// Names a span: `parent/name` is not unique, so each has a short handle that is also its id.
 pub(super) fn trace() -> TraceEvidence {
+    let mut spans = agent_spans();
+    for (index, call) in transcript().calls.iter().enumerate() {
+        spans.extend(call_spans(call, index));
+    }
+    spans.extend(code_spans());
+    TraceEvidence {
+        spans,
+        lost_batches: 0,
+        timed_out: false,
+    }
+}
+
+fn agent_spans() -> Vec<Span> {
+    use SpanKind::{Client, Internal, Server};
     let mut spans = vec![
         span(
             "agent",
             ROOT,
             "invoke_agent reference",
-            SpanKind::Internal,
+            Internal,
             (0, 100),
             "agent",
         ),
@@ -58,23 +71,16 @@ pub(super) fn trace() -> TraceEvidence {
             "plan",
             "agent",
             "plan reference",
-            SpanKind::Internal,
+            Internal,
             (1, 20),
             "agent",
         ),
-        span(
-            "chat1",
-            "plan",
-            "chat reference",
-            SpanKind::Client,
-            (2, 19),
-            "agent",
-        ),
+        span("chat1", "plan", "chat reference", Client, (2, 19), "agent"),
         span(
             "model",
             "chat1",
-            "POST /v1/chat/completions",
-            SpanKind::Server,
+            "POST /v1/chat",
+            Server,
             (3, 18),
             "model-stable",
         ),
@@ -82,7 +88,7 @@ pub(super) fn trace() -> TraceEvidence {
             "chat2",
             "agent",
             "chat reference",
-            SpanKind::Client,
+            Client,
             (90, 98),
             "agent",
         ),
@@ -91,30 +97,29 @@ pub(super) fn trace() -> TraceEvidence {
     operation(&mut spans[1], telemetry::PLAN);
     operation(&mut spans[2], telemetry::CHAT);
     operation(&mut spans[4], telemetry::CHAT);
-    for (index, call) in transcript().calls.iter().enumerate() {
-        spans.extend(call_spans(call, index));
-    }
-    spans.push(span(
-        "code-client",
-        "server-1",
-        "POST /v1/execute",
-        SpanKind::Client,
-        (65, 82),
-        "tool-gateway",
-    ));
-    spans.push(span(
-        "code",
-        "code-client",
-        "run_code python",
-        SpanKind::Server,
-        (66, 81),
-        "interpreter",
-    ));
-    TraceEvidence {
-        spans,
-        lost_batches: 0,
-        timed_out: false,
-    }
+    spans
+}
+
+fn code_spans() -> [Span; 2] {
+    let (client, server) = (SpanKind::Client, SpanKind::Server);
+    [
+        span(
+            "code-client",
+            "server-1",
+            "POST /v1/execute",
+            client,
+            (65, 82),
+            "tool-gateway",
+        ),
+        span(
+            "code",
+            "code-client",
+            "run_code python",
+            server,
+            (66, 81),
+            "interpreter",
+        ),
+    ]
 }
 
 fn call_spans(call: &ToolCall, index: usize) -> [Span; 3] {

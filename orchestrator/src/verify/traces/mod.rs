@@ -8,7 +8,7 @@ mod tree;
 mod waterfall;
 
 pub use finding::{Code, Finding};
-pub use plan_to_tool::{TracedTask, plan_to_tool};
+pub use plan_to_tool::{TracedTask, is_complete, plan_to_tool};
 
 #[cfg(test)]
 mod fixture;

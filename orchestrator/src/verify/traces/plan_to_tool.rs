@@ -6,7 +6,7 @@ use super::structure;
 use super::tree::{Tree, service};
 use super::waterfall;
 use crate::verify::catalogue::{PLAN_TO_TOOL, failed, inconclusive};
-use crate::verify::evidence::{TaskTranscript, TraceEvidence};
+use crate::verify::evidence::{Span, TaskTranscript, TraceEvidence};
 use crate::verify::measure::{count, list};
 use crate::verify::{CheckResult, Fact, Verdict};
 use serde_json::{Value, json};
@@ -46,6 +46,23 @@ pub fn plan_to_tool(tasks: &[TracedTask<'_>], cluster_uid: &str) -> CheckResult 
         "tasks": examined.iter().map(Examined::evidence).collect::<Vec<_>>(),
     });
     PLAN_TO_TOOL.decided(judge(&examined), facts(&examined, cluster_uid), evidence)
+}
+
+/// Whether the spans that have arrived leave nothing missing, so that waiting for more is pointless.
+pub fn is_complete(transcript: &TaskTranscript, spans: &[Span], cluster_uid: &str) -> bool {
+    let trace = TraceEvidence {
+        spans: spans.to_vec(),
+        lost_batches: 0,
+        timed_out: false,
+    };
+    let examined = Examined::of(
+        TracedTask {
+            transcript,
+            trace: &trace,
+        },
+        cluster_uid,
+    );
+    examined.gaps().next().is_none()
 }
 
 impl<'a> Examined<'a> {

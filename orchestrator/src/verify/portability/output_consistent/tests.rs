@@ -2,7 +2,7 @@ use super::super::fixture::seal_price;
 use super::*;
 
 fn judged(a: &[TaskTranscript], b: &[TaskTranscript]) -> (&'static str, String) {
-    let verdict = output_consistent(a, b, &OutputGoal::default()).verdict;
+    let verdict = output_consistent(a, b, OutputGoal::default()).verdict;
     (
         verdict.word(),
         verdict.reason().unwrap_or_default().to_owned(),

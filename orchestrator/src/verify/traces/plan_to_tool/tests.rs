@@ -1,6 +1,5 @@
 use super::super::fixture::{CLUSTER, ROOT, set, trace, transcript};
 use super::*;
-use crate::verify::evidence::Span;
 use portproof_proto::telemetry;
 
 fn judged(transcript: &TaskTranscript, trace: &TraceEvidence) -> (&'static str, String) {
@@ -44,7 +43,7 @@ fn a_complete_trace_passes() {
     assert_eq!(rows.len(), trace.spans.len());
     assert_eq!(
         (rows[0]["depth"].as_u64(), rows[3]["name"].as_str()),
-        (Some(0), Some("POST /v1/chat/completions"))
+        (Some(0), Some("POST /v1/chat"))
     );
 }
 
@@ -80,6 +79,16 @@ fn each_needed_span_that_is_dropped_is_noticed() {
             "inconclusive",
             "without {id}, with a lost batch"
         );
+    }
+}
+
+#[test]
+fn waiting_ends_with_the_last_needed_span_and_not_before() {
+    assert!(is_complete(&transcript(), &trace().spans, CLUSTER));
+    for id in NEEDED.into_iter().chain(["code", "code-client"]) {
+        let mut spans = trace().spans;
+        spans.retain(|span| span.span_id != id);
+        assert!(!is_complete(&transcript(), &spans, CLUSTER), "without {id}");
     }
 }
 
@@ -154,7 +163,7 @@ fn servers_that_hang_under_another_call_are_noticed() {
     );
     assert_fails(
         mutated("code-client", |span| {
-            span.parent_span_id = "server-0".into()
+            span.parent_span_id = "server-0".into();
         }),
         "no `run_code` SERVER span",
     );
@@ -296,7 +305,7 @@ fn a_call_that_the_agent_did_not_report_is_noticed() {
 fn a_call_under_another_id_is_noticed() {
     assert_fails(
         mutated("execute-0", |span| {
-            set(span, telemetry::TOOL_CALL_ID, json!("call-9"))
+            set(span, telemetry::TOOL_CALL_ID, json!("call-9"));
         }),
         "T09 ",
     );
@@ -307,7 +316,7 @@ fn errors_are_named_and_only_errors_are() {
     assert_fails(mutated("server-0", |span| span.is_error = true), "T13 ");
     assert_fails(
         mutated("server-0", |span| {
-            set(span, telemetry::ERROR_TYPE, json!("tool_error"))
+            set(span, telemetry::ERROR_TYPE, json!("tool_error"));
         }),
         "T13 ",
     );
