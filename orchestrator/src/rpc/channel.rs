@@ -39,7 +39,9 @@ pub(super) struct RunStamp(MetadataValue<Ascii>);
 
 impl Interceptor for RunStamp {
     fn call(&mut self, mut request: Request<()>) -> Result<Request<()>, Status> {
-        request.metadata_mut().insert(names::RUN_METADATA, self.0.clone());
+        request
+            .metadata_mut()
+            .insert(names::RUN_METADATA, self.0.clone());
         Ok(request)
     }
 }
@@ -57,7 +59,10 @@ pub async fn connect(
     let server = identity::server_name(run, role);
     let tls = ClientTlsConfig::new()
         .ca_certificate(Certificate::from_pem(&credentials.authority))
-        .identity(Identity::from_pem(&credentials.certificate, &credentials.key))
+        .identity(Identity::from_pem(
+            &credentials.certificate,
+            &credentials.key,
+        ))
         .domain_name(&server);
     let channel = Endpoint::from_shared(format!("https://{server}:{}", names::CONTROL_PORT))
         .and_then(|endpoint| endpoint.tls_config(tls))

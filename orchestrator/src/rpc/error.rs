@@ -52,6 +52,10 @@ pub enum RpcError {
 
 impl RpcError {
     pub(super) fn status(call: &'static str, status: &Status) -> Self {
-        Self::Status { call, code: status.code(), message: status.message().to_owned() }
+        Self::Status {
+            call,
+            code: status.code(),
+            message: status.message().to_owned(),
+        }
     }
 }

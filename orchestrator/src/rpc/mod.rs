@@ -18,7 +18,7 @@ pub use error::RpcError;
 pub use pki::{Credentials, PkiError, RunAuthority};
 pub use relay::Relay;
 pub use request::{
-    AgentDescription, EgressProbePlan, Fault, GatewayAddress, ImportReport, LoadPlan, ProvisionProgress, StackPlan,
-    TaskOrder,
+    AgentDescription, EgressProbePlan, Fault, GatewayAddress, ImportReport, LoadPlan,
+    ProvisionProgress, StackPlan, TaskOrder,
 };
 pub use spans::SpanStore;

@@ -2,8 +2,8 @@
 
 use portproof_proto::identity;
 use rcgen::{
-    BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair, KeyUsagePurpose,
-    SanType,
+    BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
+    KeyUsagePurpose, SanType,
 };
 
 /// The certificates could not be made.
@@ -37,11 +37,20 @@ impl RunAuthority {
     pub fn new(run: &str) -> Result<Self, PkiError> {
         let mut params = CertificateParams::new(Vec::new())?;
         params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
-        params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::DigitalSignature];
-        params.distinguished_name.push(DnType::CommonName, format!("portproof run {run}"));
+        params.key_usages = vec![
+            KeyUsagePurpose::KeyCertSign,
+            KeyUsagePurpose::DigitalSignature,
+        ];
+        params
+            .distinguished_name
+            .push(DnType::CommonName, format!("portproof run {run}"));
         let key = KeyPair::generate()?;
         let certificate = params.self_signed(&key)?.pem();
-        Ok(Self { run: run.to_owned(), certificate, issuer: Issuer::new(params, key) })
+        Ok(Self {
+            run: run.to_owned(),
+            certificate,
+            issuer: Issuer::new(params, key),
+        })
     }
 
     /// The certificate of the control agent of the cluster in `role`.
@@ -50,7 +59,10 @@ impl RunAuthority {
     /// When no key can be made.
     pub fn server(&self, role: &str) -> Result<Credentials, PkiError> {
         let name = identity::server_name(&self.run, role);
-        self.sign(CertificateParams::new(vec![name])?, ExtendedKeyUsagePurpose::ServerAuth)
+        self.sign(
+            CertificateParams::new(vec![name])?,
+            ExtendedKeyUsagePurpose::ServerAuth,
+        )
     }
 
     /// The certificate of the orchestrator.
@@ -63,7 +75,11 @@ impl RunAuthority {
         self.sign(params, ExtendedKeyUsagePurpose::ClientAuth)
     }
 
-    fn sign(&self, mut params: CertificateParams, usage: ExtendedKeyUsagePurpose) -> Result<Credentials, PkiError> {
+    fn sign(
+        &self,
+        mut params: CertificateParams,
+        usage: ExtendedKeyUsagePurpose,
+    ) -> Result<Credentials, PkiError> {
         params.extended_key_usages = vec![usage];
         params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
         let key = KeyPair::generate()?;

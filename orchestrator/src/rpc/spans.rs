@@ -61,18 +61,27 @@ impl SpanStore {
             }
         });
         let timed_out = satisfied.await.is_err();
-        TraceEvidence { spans: self.trace(trace_id), lost_batches: *self.lost.borrow(), timed_out }
+        TraceEvidence {
+            spans: self.trace(trace_id),
+            lost_batches: *self.lost.borrow(),
+            timed_out,
+        }
     }
 
     /// Every span of other traces: where the spans of a dropped trace context end up.
     pub fn strangers(&self, trace_id: &str) -> Vec<Span> {
         let traces = self.traces();
         let others = traces.iter().filter(|(id, _)| *id != trace_id);
-        others.flat_map(|(_, spans)| spans.values().cloned()).collect()
+        others
+            .flat_map(|(_, spans)| spans.values().cloned())
+            .collect()
     }
 
     fn trace(&self, trace_id: &str) -> Vec<Span> {
-        self.traces().get(trace_id).map(|spans| spans.values().cloned().collect()).unwrap_or_default()
+        self.traces()
+            .get(trace_id)
+            .map(|spans| spans.values().cloned().collect())
+            .unwrap_or_default()
     }
 
     fn traces(&self) -> MutexGuard<'_, Traces> {
@@ -84,7 +93,11 @@ fn spans(request: ExportTraceServiceRequest) -> Vec<Span> {
     let mut spans = Vec::new();
     for resource_spans in request.resource_spans {
         let resource = attributes(resource_spans.resource.unwrap_or_default().attributes);
-        for span in resource_spans.scope_spans.into_iter().flat_map(|scope| scope.spans) {
+        for span in resource_spans
+            .scope_spans
+            .into_iter()
+            .flat_map(|scope| scope.spans)
+        {
             spans.push(convert(span, resource.clone()));
         }
     }
@@ -117,7 +130,10 @@ const fn kind(kind: otlp::span::SpanKind) -> SpanKind {
 }
 
 fn attributes(pairs: Vec<KeyValue>) -> BTreeMap<String, Value> {
-    pairs.into_iter().map(|pair| (pair.key, pair.value.map_or(Value::Null, any))).collect()
+    pairs
+        .into_iter()
+        .map(|pair| (pair.key, pair.value.map_or(Value::Null, any)))
+        .collect()
 }
 
 fn any(value: AnyValue) -> Value {
@@ -128,7 +144,9 @@ fn any(value: AnyValue) -> Value {
         Some(Any::DoubleValue(number)) => number.into(),
         Some(Any::BytesValue(bytes)) => hex::encode(bytes).into(),
         Some(Any::ArrayValue(array)) => array.values.into_iter().map(any).collect(),
-        Some(Any::KvlistValue(list)) => Value::Object(attributes(list.values).into_iter().collect()),
+        Some(Any::KvlistValue(list)) => {
+            Value::Object(attributes(list.values).into_iter().collect())
+        }
         _ => Value::Null,
     }
 }
