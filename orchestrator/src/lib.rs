@@ -12,5 +12,6 @@ pub mod ledger;
 pub mod progress;
 pub mod rpc;
 pub mod run;
+pub mod scenario;
 pub mod transfer;
 pub mod verify;
