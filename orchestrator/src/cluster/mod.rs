@@ -5,7 +5,7 @@ mod connect;
 mod create;
 mod error;
 #[cfg(test)]
-mod fake;
+pub(crate) mod fake;
 mod find;
 mod object;
 mod ownership;
