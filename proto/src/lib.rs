@@ -17,6 +17,7 @@ pub mod tool;
 pub mod v1 {
     #![expect(
         missing_docs,
+        clippy::all,
         clippy::pedantic,
         clippy::allow_attributes,
         reason = "generated from the commented .proto files"

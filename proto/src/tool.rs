@@ -155,6 +155,15 @@ pub struct ToolStatus {
     pub conditions: Vec<Condition>,
 }
 
+/// The CRD as JSON, the way it is applied and carried.
+///
+/// # Errors
+/// When it cannot be written as JSON.
+pub fn crd() -> Result<Value, serde_json::Error> {
+    use kube::CustomResourceExt as _;
+    serde_json::to_value(Tool::crd())
+}
+
 const fn default_timeout() -> u32 {
     30
 }
@@ -180,11 +189,10 @@ fn optional_json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use kube::CustomResourceExt as _;
 
     #[test]
     fn the_crd_has_its_published_name_and_status_subresource() {
-        let crd = serde_json::to_value(Tool::crd()).unwrap();
+        let crd = crd().unwrap();
         assert_eq!(crd.pointer("/metadata/name").unwrap(), CRD_NAME);
         assert!(
             crd.pointer("/spec/versions/0/subresources/status")
@@ -194,7 +202,7 @@ mod tests {
 
     #[test]
     fn the_crd_keeps_unknown_members_of_the_schemas_and_checks_the_backend_with_cel() {
-        let crd = serde_json::to_value(Tool::crd()).unwrap();
+        let crd = crd().unwrap();
         let spec = crd
             .pointer("/spec/versions/0/schema/openAPIV3Schema/properties/spec")
             .unwrap();

@@ -4,8 +4,10 @@
 //! starts and supervises upstream components. Nothing of a lab is on the host but its directory, one bridge with the
 //! nodes' links, and the nodes' cgroups; `lab down` removes all of it.
 
+pub mod addons;
 pub mod address;
 pub mod api;
+pub mod build;
 mod cgroup;
 mod cluster;
 mod command;
@@ -13,6 +15,7 @@ mod components;
 mod down;
 mod error;
 mod files;
+pub mod image;
 mod images;
 mod kubeconfig;
 mod network;
