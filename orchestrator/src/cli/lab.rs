@@ -1,6 +1,7 @@
 //! `portproof lab`: the embedded lab.
 
 use super::block_on;
+use super::lab_status;
 use super::printer::Printer;
 use crate::exit::Exit;
 use crate::lab::paths::LabPaths;
@@ -21,8 +22,12 @@ pub(super) enum LabCommand {
     Up(Up),
     /// End the lab and remove everything it made.
     Down,
+    /// Tell what runs, its memory and where its logs are.
+    Status(StatusOf),
     /// Print the kubeconfig of a cluster.
     Kubeconfig(KubeconfigOf),
+    /// Load an OCI image tar into every node.
+    LoadImage(LoadImage),
 }
 
 impl LabCommand {
@@ -33,7 +38,9 @@ impl LabCommand {
                 Self::Build(build) => build.run(printer),
                 Self::Up(up) => up.run(&paths, printer).await,
                 Self::Down => Ok(crate::lab::down(&paths, printer).await?),
+                Self::Status(of) => Ok(of.run(&paths, printer).await?),
                 Self::Kubeconfig(of) => Ok(of.run(&paths, printer)?),
+                Self::LoadImage(load) => Ok(load.run(&paths, printer).await?),
             }
         });
         match done {
@@ -135,6 +142,41 @@ pub(super) fn cache() -> PathBuf {
 pub(super) fn kept_logs() -> PathBuf {
     let now = jiff::Zoned::now().strftime("%Y%m%d-%H%M%S").to_string();
     cache().join("lab-logs").join(now)
+}
+
+/// Options of `lab status`.
+#[derive(Debug, Args)]
+pub(super) struct StatusOf {
+    /// Print JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+impl StatusOf {
+    async fn run(&self, paths: &LabPaths, printer: &Printer) -> Result<(), LabError> {
+        let status = crate::lab::status(paths).await?;
+        if self.json {
+            printer.json(&status);
+        } else {
+            printer.result(&lab_status::render(&status));
+        }
+        Ok(())
+    }
+}
+
+/// Options of `lab load-image`.
+#[derive(Debug, Args)]
+pub(super) struct LoadImage {
+    /// The image, an OCI layout or `docker save` tar.
+    tar: PathBuf,
+}
+
+impl LoadImage {
+    async fn run(&self, paths: &LabPaths, printer: &Printer) -> Result<(), LabError> {
+        let nodes = crate::lab::load_image(&self.tar, paths).await?;
+        printer.result(&format!("loaded into {}", nodes.join(", ")));
+        Ok(())
+    }
 }
 
 /// Options of `lab kubeconfig`.
