@@ -8,6 +8,7 @@ use crate::interpreter::limits::{self, LimitArgs};
 use crate::interpreter::{self, InterpreterArgs};
 use crate::model::{self, ModelArgs};
 use crate::pause;
+use crate::{canary, control};
 use anyhow::Context as _;
 use clap::{Parser, Subcommand};
 use tracing_subscriber::EnvFilter;
@@ -32,6 +33,10 @@ pub enum Part {
     Interpreter(InterpreterArgs),
     /// Agent that plans and carries out tasks.
     Agent(AgentArgs),
+    /// Control agent: the cluster's side of every gRPC call.
+    Control(control::Args),
+    /// Listener outside every allow-list, which records whom it hears.
+    Canary(canary::Args),
     /// HTTP service with prices, which one of the tools calls.
     Catalog(CatalogArgs),
     /// First process of a pod sandbox.
@@ -73,6 +78,8 @@ async fn run(part: Part) -> anyhow::Result<()> {
         Part::Interpreter(args) => Ok(interpreter::run(args).await?),
         Part::Agent(args) => Ok(agent::run(args).await?),
         Part::Catalog(args) => Ok(catalog::run(args).await?),
+        Part::Control(args) => control::run(args).await,
+        Part::Canary(args) => canary::run(args).await,
         Part::Pause | Part::RunLimited(_) => Ok(()),
     }
 }

@@ -68,7 +68,7 @@ pub async fn serve(
 }
 
 /// Listens on IPv6 and IPv4, or on IPv4 alone where the pod has no IPv6.
-async fn listen(port: u16) -> io::Result<TcpListener> {
+pub(crate) async fn listen(port: u16) -> io::Result<TcpListener> {
     match TcpListener::bind((Ipv6Addr::UNSPECIFIED, port)).await {
         Ok(listener) => Ok(listener),
         Err(error) if error.kind() == io::ErrorKind::AddrInUse => Err(error),
