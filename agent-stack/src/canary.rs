@@ -34,8 +34,12 @@ pub struct Args {
 pub async fn run(args: Args) -> anyhow::Result<()> {
     let stop = shutdown::on_signal()?;
     let receipts = Arc::new(Receipts::default());
-    let (tcp, udp) = open(args.port).await.with_context(|| format!("port {} cannot be had", args.port))?;
-    let http = server::listen(args.http_port).await.with_context(|| format!("port {} cannot be had", args.http_port))?;
+    let (tcp, udp) = open(args.port)
+        .await
+        .with_context(|| format!("port {} cannot be had", args.port))?;
+    let http = server::listen(args.http_port)
+        .await
+        .with_context(|| format!("port {} cannot be had", args.http_port))?;
     tokio::select! {
         () = receive::tcp(tcp, Arc::clone(&receipts)) => {}
         () = receive::udp(udp, Arc::clone(&receipts)) => {}
@@ -56,11 +60,16 @@ async fn open(port: u16) -> std::io::Result<(TcpListener, UdpSocket)> {
 }
 
 fn router(receipts: Arc<Receipts>) -> Router {
-    let router = Router::new().route("/receipts/{nonce}", get(receipts_of)).with_state(receipts);
+    let router = Router::new()
+        .route("/receipts/{nonce}", get(receipts_of))
+        .with_state(receipts);
     server::with_health(router, server::always_ready())
 }
 
-async fn receipts_of(State(receipts): State<Arc<Receipts>>, Path(nonce): Path<String>) -> Json<Vec<Receipt>> {
+async fn receipts_of(
+    State(receipts): State<Arc<Receipts>>,
+    Path(nonce): Path<String>,
+) -> Json<Vec<Receipt>> {
     Json(receipts.of(&nonce))
 }
 

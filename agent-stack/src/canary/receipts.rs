@@ -33,10 +33,17 @@ pub(super) struct Receipts(Mutex<VecDeque<(String, Receipt)>>);
 impl Receipts {
     /// Remembers a nonce; what is empty or no text is passed over.
     pub(super) fn record(&self, nonce: &[u8], transport: Transport, from: SocketAddr) {
-        let Some(nonce) = std::str::from_utf8(nonce).ok().map(str::trim).filter(|nonce| !nonce.is_empty()) else {
+        let Some(nonce) = std::str::from_utf8(nonce)
+            .ok()
+            .map(str::trim)
+            .filter(|nonce| !nonce.is_empty())
+        else {
             return;
         };
-        let receipt = Receipt { transport, from: canonical(from).to_string() };
+        let receipt = Receipt {
+            transport,
+            from: canonical(from).to_string(),
+        };
         tracing::info!(nonce, ?transport, %from, "received");
         let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if kept.len() == MAX_RECEIPTS {
@@ -48,7 +55,10 @@ impl Receipts {
     /// Everything that came with this nonce, in the order it came.
     pub(super) fn of(&self, nonce: &str) -> Vec<Receipt> {
         let kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        kept.iter().filter(|(known, _)| known == nonce).map(|(_, receipt)| receipt.clone()).collect()
+        kept.iter()
+            .filter(|(known, _)| known == nonce)
+            .map(|(_, receipt)| receipt.clone())
+            .collect()
     }
 }
 
@@ -69,7 +79,13 @@ mod tests {
     fn a_receipt_names_the_sender_in_its_own_family() {
         let receipts = Receipts::default();
         receipts.record(b"n-1\n", Transport::Udp, sender());
-        assert_eq!(receipts.of("n-1"), [Receipt { transport: Transport::Udp, from: "10.0.0.7:4711".into() }]);
+        assert_eq!(
+            receipts.of("n-1"),
+            [Receipt {
+                transport: Transport::Udp,
+                from: "10.0.0.7:4711".into()
+            }]
+        );
         assert!(receipts.of("n-2").is_empty());
     }
 

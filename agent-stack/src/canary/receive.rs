@@ -21,12 +21,15 @@ pub(super) async fn tcp(listener: TcpListener, receipts: Arc<Receipts>) {
     let places = Arc::new(Semaphore::new(MAX_CONNECTIONS));
     loop {
         // The semaphore is never closed.
-        let Ok(place) = Arc::clone(&places).acquire_owned().await else { return };
+        let Ok(place) = Arc::clone(&places).acquire_owned().await else {
+            return;
+        };
         match listener.accept().await {
             Ok((stream, from)) => {
                 let receipts = Arc::clone(&receipts);
                 tokio::spawn(async move {
-                    let _ = tokio::time::timeout(LINE_DEADLINE, line(stream, from, &receipts)).await;
+                    let _ =
+                        tokio::time::timeout(LINE_DEADLINE, line(stream, from, &receipts)).await;
                     drop(place);
                 });
             }
@@ -38,7 +41,9 @@ pub(super) async fn tcp(listener: TcpListener, receipts: Arc<Receipts>) {
 async fn line(mut stream: TcpStream, from: SocketAddr, receipts: &Receipts) -> io::Result<()> {
     let mut nonce = Vec::new();
     let (read, mut write) = stream.split();
-    BufReader::new(read.take(MAX_NONCE as u64)).read_until(b'\n', &mut nonce).await?;
+    BufReader::new(read.take(MAX_NONCE as u64))
+        .read_until(b'\n', &mut nonce)
+        .await?;
     receipts.record(&nonce, Transport::Tcp, from);
     write.write_all(&nonce).await?;
     write.shutdown().await

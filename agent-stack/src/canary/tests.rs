@@ -15,16 +15,18 @@ async fn listening() -> (SocketAddr, Arc<Receipts>) {
 }
 
 /// Datagrams have no answer, so a test can only look until they are there.
-async fn arrived(receipts: &Receipts, nonce: &str) -> Vec<Receipt> {
-    let look = async {
+async fn arrived(kept: &Receipts, nonce: &str) -> Vec<Receipt> {
+    let wait = async {
         loop {
-            match receipts.of(nonce) {
+            match kept.of(nonce) {
                 none if none.is_empty() => tokio::task::yield_now().await,
                 found => return found,
             }
         }
     };
-    tokio::time::timeout(Duration::from_secs(20), look).await.unwrap()
+    tokio::time::timeout(Duration::from_secs(20), wait)
+        .await
+        .unwrap()
 }
 
 #[tokio::test]
@@ -36,7 +38,13 @@ async fn a_line_over_tcp_is_recorded_and_sent_back() {
     stream.read_to_string(&mut answer).await.unwrap();
     assert_eq!(answer, "n-tcp\n");
     let from = stream.local_addr().unwrap().to_string();
-    assert_eq!(receipts.of("n-tcp"), [Receipt { transport: Transport::Tcp, from }]);
+    assert_eq!(
+        receipts.of("n-tcp"),
+        [Receipt {
+            transport: Transport::Tcp,
+            from
+        }]
+    );
 }
 
 #[tokio::test]

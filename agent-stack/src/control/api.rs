@@ -22,7 +22,7 @@ pub(crate) enum ApiError {
         method: Method,
         path: String,
         #[source]
-        source: kube::Error,
+        source: Box<kube::Error>,
     },
     /// The answer stopped half way.
     #[error("the answer to {method} {path} broke off")]
@@ -44,7 +44,13 @@ pub(crate) enum ApiError {
     },
     /// The server said no.
     #[error("the API server answered {method} {path} with {status} {reason}: {message}")]
-    Refused { method: Method, path: String, status: StatusCode, reason: String, message: String },
+    Refused {
+        method: Method,
+        path: String,
+        status: StatusCode,
+        reason: String,
+        message: String,
+    },
     /// The answer is not JSON.
     #[error("the answer to {method} {path} is not JSON")]
     Json {
@@ -59,7 +65,9 @@ impl ApiError {
     /// Whether the server refused what was asked, as opposed to being in trouble itself.
     pub(crate) fn refusal(&self) -> Option<(StatusCode, &str)> {
         match self {
-            Self::Refused { status, message, .. } if status.is_client_error() && *status != StatusCode::TOO_MANY_REQUESTS => {
+            Self::Refused {
+                status, message, ..
+            } if status.is_client_error() && *status != StatusCode::TOO_MANY_REQUESTS => {
                 Some((*status, message))
             }
             _ => None,
@@ -78,6 +86,10 @@ pub(crate) struct Kind {
     /// `apiVersion` of its objects.
     pub(crate) api_version: &'static str,
     /// `kind` of its objects.
+    #[expect(
+        clippy::struct_field_names,
+        reason = "the name of the member in every object"
+    )]
     pub(crate) kind: &'static str,
     /// Last part of its path.
     pub(crate) plural: &'static str,
@@ -117,12 +129,19 @@ impl Kind {
     pub(crate) fn of(object: &Value) -> Option<Self> {
         let member = |name| object.get(name).and_then(Value::as_str);
         let (api_version, kind) = (member("apiVersion")?, member("kind")?);
-        Self::ALL.iter().copied().find(|known| known.api_version == api_version && known.kind == kind)
+        Self::ALL
+            .iter()
+            .copied()
+            .find(|known| known.api_version == api_version && known.kind == kind)
     }
 
     /// Path of the collection; an empty namespace means cluster-wide.
     pub(crate) fn collection(self, namespace: &str) -> String {
-        let root = if self.api_version.contains('/') { "apis" } else { "api" };
+        let root = if self.api_version.contains('/') {
+            "apis"
+        } else {
+            "api"
+        };
         let version = self.api_version;
         let plural = self.plural;
         if namespace.is_empty() {
@@ -167,7 +186,15 @@ impl ApiServer {
 
     /// Reads one object; `None` when it, or its kind, is not there.
     pub(crate) async fn get(&self, path: &str) -> Result<Option<Value>, ApiError> {
-        match self.call(Call { method: Method::GET, path, content_type: None, body: Vec::new() }).await {
+        match self
+            .call(Call {
+                method: Method::GET,
+                path,
+                content_type: None,
+                body: Vec::new(),
+            })
+            .await
+        {
             Ok(object) => Ok(Some(object)),
             Err(error) if error.is_absent() => Ok(None),
             Err(error) => Err(error),
@@ -175,12 +202,23 @@ impl ApiServer {
     }
 
     /// Reads every page of a collection.
-    pub(crate) async fn list(&self, collection: &str, selector: &str) -> Result<Vec<Value>, ApiError> {
+    pub(crate) async fn list(
+        &self,
+        collection: &str,
+        selector: &str,
+    ) -> Result<Vec<Value>, ApiError> {
         let mut items = Vec::new();
         let mut token = String::new();
         loop {
             let path = page_path(collection, selector, &token);
-            let mut page = self.call(Call { method: Method::GET, path: &path, content_type: None, body: Vec::new() }).await?;
+            let mut page = self
+                .call(Call {
+                    method: Method::GET,
+                    path: &path,
+                    content_type: None,
+                    body: Vec::new(),
+                })
+                .await?;
             if let Some(found) = page.get_mut("items").and_then(Value::as_array_mut) {
                 items.append(found);
             }
@@ -194,24 +232,53 @@ impl ApiServer {
     /// Creates an object from exactly these bytes and answers what the server made of them.
     ///
     /// Unknown and duplicate members are an error (`fieldValidation=Strict`), so nothing is dropped unseen.
-    pub(crate) async fn create(&self, collection: &str, body: Vec<u8>, options: Create<'_>) -> Result<Value, ApiError> {
+    pub(crate) async fn create(
+        &self,
+        collection: &str,
+        body: Vec<u8>,
+        options: Create<'_>,
+    ) -> Result<Value, ApiError> {
         let dry_run = if options.dry_run { "&dryRun=All" } else { "" };
-        let path = format!("{collection}?fieldManager={}&fieldValidation=Strict{dry_run}", options.manager);
-        self.call(Call { method: Method::POST, path: &path, content_type: Some("application/json"), body }).await
+        let path = format!(
+            "{collection}?fieldManager={}&fieldValidation=Strict{dry_run}",
+            options.manager
+        );
+        self.call(Call {
+            method: Method::POST,
+            path: &path,
+            content_type: Some("application/json"),
+            body,
+        })
+        .await
     }
 
     /// Server-side apply of one object, as the owner of everything in it.
     pub(crate) async fn apply(&self, path: &str, object: &Value) -> Result<Value, ApiError> {
-        let path = format!("{path}?fieldManager={}&force=true&fieldValidation=Strict", names::FIELD_MANAGER);
+        let path = format!(
+            "{path}?fieldManager={}&force=true&fieldValidation=Strict",
+            names::FIELD_MANAGER
+        );
         let body = object.to_string().into_bytes();
-        self.call(Call { method: Method::PATCH, path: &path, content_type: Some("application/apply-patch+yaml"), body }).await
+        self.call(Call {
+            method: Method::PATCH,
+            path: &path,
+            content_type: Some("application/apply-patch+yaml"),
+            body,
+        })
+        .await
     }
 
     /// A JSON Patch (RFC 6902) of one object.
     pub(crate) async fn patch(&self, path: &str, operations: &Value) -> Result<Value, ApiError> {
         let path = format!("{path}?fieldManager={}", names::FIELD_MANAGER);
         let body = operations.to_string().into_bytes();
-        self.call(Call { method: Method::PATCH, path: &path, content_type: Some("application/json-patch+json"), body }).await
+        self.call(Call {
+            method: Method::PATCH,
+            path: &path,
+            content_type: Some("application/json-patch+json"),
+            body,
+        })
+        .await
     }
 
     /// Deletes one object if it still has this UID.
@@ -219,11 +286,19 @@ impl ApiServer {
         let options = json!({"apiVersion": "v1", "kind": "DeleteOptions", "preconditions": {"uid": uid},
             "propagationPolicy": "Background"});
         let body = options.to_string().into_bytes();
-        let call = Call { method: Method::DELETE, path, content_type: Some("application/json"), body };
+        let call = Call {
+            method: Method::DELETE,
+            path,
+            content_type: Some("application/json"),
+            body,
+        };
         match self.call(call).await {
             Ok(_) => Ok(Deletion::Deleted),
             Err(error) if error.is_absent() => Ok(Deletion::Absent),
-            Err(ApiError::Refused { status: StatusCode::CONFLICT, .. }) => Ok(Deletion::OtherUid),
+            Err(ApiError::Refused {
+                status: StatusCode::CONFLICT,
+                ..
+            }) => Ok(Deletion::OtherUid),
             Err(error) => Err(error),
         }
     }
@@ -237,22 +312,34 @@ impl ApiServer {
 
     async fn exchange(&self, call: Call<'_>) -> Result<Value, ApiError> {
         let (method, path) = (call.method.clone(), call.path.to_owned());
-        let answer = self
-            .client
-            .send(call.request()?)
-            .await
-            .map_err(|source| ApiError::Transport { method: method.clone(), path: path.clone(), source })?;
+        let answer =
+            self.client
+                .send(call.request()?)
+                .await
+                .map_err(|source| ApiError::Transport {
+                    method: method.clone(),
+                    path: path.clone(),
+                    source: Box::new(source),
+                })?;
         let status = answer.status();
-        let body = answer.into_body().collect().await.map_err(|source| ApiError::Body {
-            method: method.clone(),
-            path: path.clone(),
-            source: source.into(),
-        })?;
+        let body = answer
+            .into_body()
+            .collect()
+            .await
+            .map_err(|source| ApiError::Body {
+                method: method.clone(),
+                path: path.clone(),
+                source: source.into(),
+            })?;
         let body = body.to_bytes();
         if !status.is_success() {
             return Err(refused(method, path, status, &body));
         }
-        serde_json::from_slice(&body).map_err(|source| ApiError::Json { method, path, source })
+        serde_json::from_slice(&body).map_err(|source| ApiError::Json {
+            method,
+            path,
+            source,
+        })
     }
 }
 
@@ -274,25 +361,37 @@ struct Call<'a> {
 
 impl Call<'_> {
     fn request(self) -> Result<Request<Body>, ApiError> {
-        let mut request = Request::builder().method(self.method).uri(self.path).header(header::ACCEPT, "application/json");
+        let mut request = Request::builder()
+            .method(self.method)
+            .uri(self.path)
+            .header(header::ACCEPT, "application/json");
         if let Some(content_type) = self.content_type {
             request = request.header(header::CONTENT_TYPE, content_type);
         }
         request
             .body(Body::from(self.body))
-            .map_err(|source| ApiError::Request { path: self.path.to_owned(), source })
+            .map_err(|source| ApiError::Request {
+                path: self.path.to_owned(),
+                source,
+            })
     }
 }
 
 fn page_path(collection: &str, selector: &str, token: &str) -> String {
     let encode = |text: &str| text.bytes().map(percent_encode).collect::<String>();
-    format!("{collection}?limit={PAGE}&labelSelector={}&continue={}", encode(selector), encode(token))
+    format!(
+        "{collection}?limit={PAGE}&labelSelector={}&continue={}",
+        encode(selector),
+        encode(token)
+    )
 }
 
 /// Percent-encodes what is not an unreserved character (RFC 3986, section 2.3).
 fn percent_encode(byte: u8) -> String {
     match byte {
-        b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => char::from(byte).to_string(),
+        b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => {
+            char::from(byte).to_string()
+        }
         _ => format!("%{byte:02X}"),
     }
 }
@@ -300,7 +399,12 @@ fn percent_encode(byte: u8) -> String {
 /// The server explains itself in a `Status` object; what is not one is quoted.
 fn refused(method: Method, path: String, status: StatusCode, body: &Bytes) -> ApiError {
     let explained: Value = serde_json::from_slice(body).unwrap_or_default();
-    let text = |member: &str| explained.get(member).and_then(Value::as_str).map(str::to_owned);
+    let text = |member: &str| {
+        explained
+            .get(member)
+            .and_then(Value::as_str)
+            .map(str::to_owned)
+    };
     let quoted = || String::from_utf8_lossy(body).chars().take(300).collect();
     ApiError::Refused {
         method,
@@ -313,7 +417,10 @@ fn refused(method: Method, path: String, status: StatusCode, body: &Bytes) -> Ap
 
 /// A text member of an object, empty when it is absent.
 pub(crate) fn text<'a>(object: &'a Value, pointer: &str) -> &'a str {
-    object.pointer(pointer).and_then(Value::as_str).unwrap_or_default()
+    object
+        .pointer(pointer)
+        .and_then(Value::as_str)
+        .unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -322,18 +429,33 @@ mod tests {
 
     #[test]
     fn paths_follow_the_group_and_the_scope() {
-        assert_eq!(Kind::CONFIG_MAP.object("n", "x"), "/api/v1/namespaces/n/configmaps/x");
-        assert_eq!(Kind::CRD.object("", "x"), "/apis/apiextensions.k8s.io/v1/customresourcedefinitions/x");
+        assert_eq!(
+            Kind::CONFIG_MAP.object("n", "x"),
+            "/api/v1/namespaces/n/configmaps/x"
+        );
+        assert_eq!(
+            Kind::CRD.object("", "x"),
+            "/apis/apiextensions.k8s.io/v1/customresourcedefinitions/x"
+        );
     }
 
     #[test]
     fn a_selector_cannot_add_parameters_of_its_own() {
-        assert_eq!(page_path("/c", "a=b&watch=1", ""), "/c?limit=500&labelSelector=a%3Db%26watch%3D1&continue=");
+        assert_eq!(
+            page_path("/c", "a=b&watch=1", ""),
+            "/c?limit=500&labelSelector=a%3Db%26watch%3D1&continue="
+        );
     }
 
     #[test]
     fn the_kind_of_an_object_is_known_by_version_and_kind_together() {
-        assert_eq!(Kind::of(&json!({"apiVersion": "v1", "kind": "ConfigMap"})), Some(Kind::CONFIG_MAP));
-        assert_eq!(Kind::of(&json!({"apiVersion": "v2", "kind": "ConfigMap"})), None);
+        assert_eq!(
+            Kind::of(&json!({"apiVersion": "v1", "kind": "ConfigMap"})),
+            Some(Kind::CONFIG_MAP)
+        );
+        assert_eq!(
+            Kind::of(&json!({"apiVersion": "v2", "kind": "ConfigMap"})),
+            None
+        );
     }
 }

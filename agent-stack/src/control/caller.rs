@@ -48,7 +48,10 @@ pub(crate) struct Admission {
 impl Admission {
     /// Admits the orchestrator of `run_id` and nobody else.
     pub(crate) fn new(run_id: &str) -> Self {
-        Self { run_id: run_id.to_owned(), client_uri: identity::client_uri(run_id) }
+        Self {
+            run_id: run_id.to_owned(),
+            client_uri: identity::client_uri(run_id),
+        }
     }
 
     fn check(&self, request: &Request<()>) -> Result<(), Refusal> {
@@ -57,8 +60,15 @@ impl Admission {
         if uris(leaf)? != [self.client_uri.as_str()] {
             return Err(Refusal::OtherIdentity);
         }
-        let run = request.metadata().get(names::RUN_METADATA).ok_or(Refusal::NoRun)?;
-        if run.as_bytes() == self.run_id.as_bytes() { Ok(()) } else { Err(Refusal::OtherRun) }
+        let run = request
+            .metadata()
+            .get(names::RUN_METADATA)
+            .ok_or(Refusal::NoRun)?;
+        if run.as_bytes() == self.run_id.as_bytes() {
+            Ok(())
+        } else {
+            Err(Refusal::OtherRun)
+        }
     }
 }
 
@@ -76,9 +86,14 @@ impl Interceptor for Admission {
 
 /// The URIs among the subject alternative names (RFC 5280, section 4.2.1.6).
 fn uris(certificate: &[u8]) -> Result<Vec<String>, Refusal> {
-    let (_, certificate) = X509Certificate::from_der(certificate).map_err(|_| Refusal::Unreadable)?;
-    let names = certificate.subject_alternative_name().map_err(|_| Refusal::Unreadable)?;
-    let names = names.map(|extension| extension.value.general_names.as_slice()).unwrap_or_default();
+    let (_, certificate) =
+        X509Certificate::from_der(certificate).map_err(|_| Refusal::Unreadable)?;
+    let names = certificate
+        .subject_alternative_name()
+        .map_err(|_| Refusal::Unreadable)?;
+    let names = names
+        .map(|extension| extension.value.general_names.as_slice())
+        .unwrap_or_default();
     let uri = |name: &GeneralName<'_>| match name {
         GeneralName::URI(uri) => Some((*uri).to_owned()),
         _ => None,

@@ -26,7 +26,10 @@ impl From<DescribeError> for Status {
 }
 
 /// Reads the cluster.
-pub(crate) async fn describe(api: &ApiServer, home: &Home) -> Result<DescribeResponse, DescribeError> {
+pub(crate) async fn describe(
+    api: &ApiServer,
+    home: &Home,
+) -> Result<DescribeResponse, DescribeError> {
     let (version, gateway_classes, runtime_classes, gateway_api_version) = tokio::try_join!(
         api.get("/version"),
         names_of(api, Kind::GATEWAY_CLASS),
@@ -57,12 +60,17 @@ async fn names_of(api: &ApiServer, kind: Kind) -> Result<Vec<String>, ApiError> 
 }
 
 fn sorted_names(items: &[Value]) -> Vec<String> {
-    let mut names: Vec<_> = items.iter().map(|item| text(item, "/metadata/name").to_owned()).collect();
+    let mut names: Vec<_> = items
+        .iter()
+        .map(|item| text(item, "/metadata/name").to_owned())
+        .collect();
     names.sort();
     names
 }
 
 async fn gateway_api_version(api: &ApiServer) -> Result<String, ApiError> {
     let crd = api.get(&Kind::CRD.object("", HTTP_ROUTE_CRD)).await?;
-    Ok(crd.map(|crd| text(&crd, BUNDLE_VERSION).to_owned()).unwrap_or_default())
+    Ok(crd
+        .map(|crd| text(&crd, BUNDLE_VERSION).to_owned())
+        .unwrap_or_default())
 }

@@ -53,30 +53,53 @@ pub(crate) async fn export(
     selector: &str,
     events: &Events<BundleChunk>,
 ) -> Result<(), ExportError> {
-    let (crd, objects, descriptor) =
-        tokio::try_join!(crd(api), objects(api, namespace, selector), descriptor(peers))?;
+    let crd = crd(api).await?;
+    let (objects, descriptor) =
+        tokio::try_join!(objects(api, namespace, selector), descriptor(peers))?;
     let encoded = Bundle::new(&[crd], &objects, vec![descriptor]).encode()?;
     for chunk in encoded.chunks(CHUNK_BYTES) {
-        events.send(BundleChunk { data: chunk.to_vec() }).await;
+        events
+            .send(BundleChunk {
+                data: chunk.to_vec(),
+            })
+            .await;
     }
     Ok(())
 }
 
 async fn crd(api: &ApiServer) -> Result<Value, ExportError> {
-    api.get(&Kind::CRD.object("", tool::CRD_NAME)).await?.ok_or(ExportError::NoCrd)
+    api.get(&Kind::CRD.object("", tool::CRD_NAME))
+        .await?
+        .ok_or(ExportError::NoCrd)
 }
 
 /// The selected Tools and the ConfigMaps they refer to, each as its own `GET` answers it.
-async fn objects(api: &ApiServer, namespace: &str, selector: &str) -> Result<Vec<Value>, ExportError> {
+async fn objects(
+    api: &ApiServer,
+    namespace: &str,
+    selector: &str,
+) -> Result<Vec<Value>, ExportError> {
     let mut objects = Vec::new();
     let mut fetched = BTreeSet::new();
-    for listed in api.list(&Kind::TOOL.collection(namespace), selector).await? {
+    for listed in api
+        .list(&Kind::TOOL.collection(namespace), selector)
+        .await?
+    {
         let name = text(&listed, "/metadata/name");
         // A list leaves out what a single object says of its kind; a Tool deleted in between is not exported.
-        let Some(tool) = api.get(&Kind::TOOL.object(namespace, name)).await? else { continue };
-        if let Some(config_map) = documents(&tool).filter(|config_map| fetched.insert((*config_map).to_owned())) {
-            let found = api.get(&Kind::CONFIG_MAP.object(namespace, config_map)).await?;
-            let dangling = || ExportError::Dangling { tool: name.to_owned(), config_map: config_map.to_owned() };
+        let Some(tool) = api.get(&Kind::TOOL.object(namespace, name)).await? else {
+            continue;
+        };
+        if let Some(config_map) =
+            documents(&tool).filter(|config_map| fetched.insert((*config_map).to_owned()))
+        {
+            let found = api
+                .get(&Kind::CONFIG_MAP.object(namespace, config_map))
+                .await?;
+            let dangling = || ExportError::Dangling {
+                tool: name.to_owned(),
+                config_map: config_map.to_owned(),
+            };
             objects.push(found.ok_or_else(dangling)?);
         }
         objects.push(tool);
@@ -86,7 +109,8 @@ async fn objects(api: &ApiServer, namespace: &str, selector: &str) -> Result<Vec
 
 /// The ConfigMap a Tool searches.
 fn documents(tool: &Value) -> Option<&str> {
-    tool.pointer("/spec/backend/documents/configMapName").and_then(Value::as_str)
+    tool.pointer("/spec/backend/documents/configMapName")
+        .and_then(Value::as_str)
 }
 
 async fn descriptor(peers: &Peers) -> Result<McpDescriptor, ExportError> {
@@ -94,7 +118,11 @@ async fn descriptor(peers: &Peers) -> Result<McpDescriptor, ExportError> {
     let server = Server::new(peers.http(), &url);
     let discover = server.discover().await?;
     let tools = server.tools().await?;
-    Ok(McpDescriptor { server: Part::ToolGateway.name().to_owned(), discover, tools })
+    Ok(McpDescriptor {
+        server: Part::ToolGateway.name().to_owned(),
+        discover,
+        tools,
+    })
 }
 
 #[cfg(test)]

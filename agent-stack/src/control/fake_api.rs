@@ -14,7 +14,6 @@ use std::sync::{Arc, Mutex, MutexGuard};
 #[derive(Clone, Debug)]
 pub(crate) struct Sent {
     pub(crate) method: Method,
-    pub(crate) path: String,
     pub(crate) body: Bytes,
 }
 
@@ -59,13 +58,25 @@ impl FakeApi {
 
     /// Refuses writes to a path.
     pub(crate) fn refuse(&self, path: &str, status: StatusCode, message: &str) {
-        self.store().refusals.insert(path.to_owned(), (status, message.to_owned()));
+        self.store()
+            .refusals
+            .insert(path.to_owned(), (status, message.to_owned()));
+    }
+
+    /// How many requests came in.
+    pub(crate) fn requests(&self) -> usize {
+        self.store().log.len()
     }
 
     /// Everything that was sent to change something.
     pub(crate) fn writes(&self) -> Vec<Sent> {
         let store = self.store();
-        store.log.iter().filter(|sent| sent.method != Method::GET).cloned().collect()
+        store
+            .log
+            .iter()
+            .filter(|sent| sent.method != Method::GET)
+            .cloned()
+            .collect()
     }
 
     fn store(&self) -> MutexGuard<'_, Store> {
@@ -83,20 +94,34 @@ async fn handle(
 ) -> Response {
     let path = uri.path().to_owned();
     let mut store = api.store();
-    store.log.push(Sent { method: method.clone(), path: path.clone(), body: body.clone() });
+    store.log.push(Sent {
+        method: method.clone(),
+        body: body.clone(),
+    });
     if let Some((status, message)) = store.refusals.get(&path).filter(|_| method != Method::GET) {
         return refuse(*status, message);
     }
-    if path.contains("/tools.portproof.dev/") && !store.objects.keys().any(|path| path.ends_with("/tools.tools.portproof.dev")) {
-        return refuse(StatusCode::NOT_FOUND, "the server could not find the requested resource");
+    if path.contains("/tools.portproof.dev/")
+        && !store
+            .objects
+            .keys()
+            .any(|path| path.ends_with("/tools.tools.portproof.dev"))
+    {
+        return refuse(
+            StatusCode::NOT_FOUND,
+            "the server could not find the requested resource",
+        );
     }
     match method {
         Method::GET if query.get("watch").is_some_and(|watch| watch == "true") => {
-            Body::from_stream(futures::stream::pending::<Result<Bytes, std::io::Error>>()).into_response()
+            Body::from_stream(futures::stream::pending::<Result<Bytes, std::io::Error>>())
+                .into_response()
         }
         Method::GET => store.read(&path, &query),
         Method::POST => store.create(&path, &query, &body),
-        Method::PATCH if headers["content-type"] == "application/json-patch+json" => store.json_patch(&path, &body),
+        Method::PATCH if headers["content-type"] == "application/json-patch+json" => {
+            store.json_patch(&path, &body)
+        }
         Method::PATCH => store.apply(&path, &query, &body),
         Method::DELETE => store.delete(&path, &body),
         _ => refuse(StatusCode::METHOD_NOT_ALLOWED, "no such verb"),
@@ -111,8 +136,16 @@ impl Store {
         if !is_collection(path) {
             return refuse(StatusCode::NOT_FOUND, "not found");
         }
-        let items: Vec<_> = self.objects.iter().filter(|(at, object)| in_collection(at, path) && selected(object, query)).map(|(_, object)| object).collect();
-        answer(StatusCode::OK, &json!({"apiVersion": "v1", "kind": "List", "metadata": {"resourceVersion": "1"}, "items": items}))
+        let items: Vec<_> = self
+            .objects
+            .iter()
+            .filter(|(at, object)| in_collection(at, path) && selected(object, query))
+            .map(|(_, object)| object)
+            .collect();
+        answer(
+            StatusCode::OK,
+            &json!({"apiVersion": "v1", "kind": "List", "metadata": {"resourceVersion": "1"}, "items": items}),
+        )
     }
 
     fn create(&mut self, path: &str, query: &HashMap<String, String>, body: &Bytes) -> Response {
@@ -137,12 +170,20 @@ impl Store {
 
     fn json_patch(&mut self, path: &str, body: &Bytes) -> Response {
         let operations: Vec<Value> = serde_json::from_slice(body).unwrap();
-        let Some(mut object) = self.objects.get(path).cloned() else { return refuse(StatusCode::NOT_FOUND, "not found") };
+        let Some(mut object) = self.objects.get(path).cloned() else {
+            return refuse(StatusCode::NOT_FOUND, "not found");
+        };
         for operation in operations {
-            let (parent, member) = operation["path"].as_str().unwrap().rsplit_once('/').unwrap();
+            let (parent, member) = operation["path"]
+                .as_str()
+                .unwrap()
+                .rsplit_once('/')
+                .unwrap();
             let place = &mut object.pointer_mut(parent).unwrap()[member];
             match operation["op"].as_str().unwrap() {
-                "test" if *place != operation["value"] => return refuse(StatusCode::UNPROCESSABLE_ENTITY, "test failed"),
+                "test" if *place != operation["value"] => {
+                    return refuse(StatusCode::UNPROCESSABLE_ENTITY, "test failed");
+                }
                 "test" => {}
                 "add" => *place = operation["value"].clone(),
                 other => panic!("the fake knows no {other}"),
@@ -156,12 +197,17 @@ impl Store {
 
     fn delete(&mut self, path: &str, body: &Bytes) -> Response {
         let options: Value = serde_json::from_slice(body).unwrap();
-        let Some(object) = self.objects.get(path) else { return refuse(StatusCode::NOT_FOUND, "not found") };
+        let Some(object) = self.objects.get(path) else {
+            return refuse(StatusCode::NOT_FOUND, "not found");
+        };
         if options["preconditions"]["uid"] != object["metadata"]["uid"] {
             return refuse(StatusCode::CONFLICT, "precondition failed");
         }
         self.objects.remove(path);
-        answer(StatusCode::OK, &json!({"kind": "Status", "status": "Success"}))
+        answer(
+            StatusCode::OK,
+            &json!({"kind": "Status", "status": "Success"}),
+        )
     }
 
     /// Writes what an API server writes into an object, then lets the hooks at it.
@@ -172,7 +218,10 @@ impl Store {
         metadata.insert("resourceVersion".into(), json!(self.counter.to_string()));
         metadata.insert("generation".into(), json!(1));
         metadata.insert("creationTimestamp".into(), json!("2026-01-01T00:00:00Z"));
-        metadata.insert("managedFields".into(), json!([{"manager": manager, "operation": "Update"}]));
+        metadata.insert(
+            "managedFields".into(),
+            json!([{"manager": manager, "operation": "Update"}]),
+        );
         for hook in &self.hooks {
             hook(object);
         }
@@ -181,22 +230,43 @@ impl Store {
 
 /// Collections have an even number of segments after `namespaces/<name>` is taken out; good enough for the kinds used.
 fn is_collection(path: &str) -> bool {
-    let rest = path.split('/').skip(if path.starts_with("/apis/") { 4 } else { 3 });
-    matches!(rest.collect::<Vec<_>>().as_slice(), [_] | ["namespaces", _, _])
+    let rest = path
+        .split('/')
+        .skip(if path.starts_with("/apis/") { 4 } else { 3 });
+    matches!(
+        rest.collect::<Vec<_>>().as_slice(),
+        [_] | ["namespaces", _, _]
+    )
 }
 
 fn in_collection(at: &str, collection: &str) -> bool {
-    let Some((parent, _)) = at.rsplit_once('/') else { return false };
+    let Some((parent, _)) = at.rsplit_once('/') else {
+        return false;
+    };
     let plural = |path: &str| path.rsplit('/').next().unwrap_or_default().to_owned();
-    let cluster_wide = !collection.contains("/namespaces/") && parent.contains("/namespaces/") && plural(parent) == plural(collection);
+    let cluster_wide = !collection.contains("/namespaces/")
+        && parent.contains("/namespaces/")
+        && plural(parent) == plural(collection);
     parent == collection || cluster_wide
 }
 
 fn selected(object: &Value, query: &HashMap<String, String>) -> bool {
-    let labels = query.get("labelSelector").map(String::as_str).unwrap_or_default();
-    let fields = query.get("fieldSelector").map(String::as_str).unwrap_or_default();
-    let label = |term: &str| term.split_once('=').is_none_or(|(key, value)| object["metadata"]["labels"][key] == value);
-    let field = |term: &str| term.split_once('=').is_none_or(|(_, value)| object["metadata"]["name"] == value);
+    let labels = query
+        .get("labelSelector")
+        .map(String::as_str)
+        .unwrap_or_default();
+    let fields = query
+        .get("fieldSelector")
+        .map(String::as_str)
+        .unwrap_or_default();
+    let label = |term: &str| {
+        term.split_once('=')
+            .is_none_or(|(key, value)| object["metadata"]["labels"][key] == value)
+    };
+    let field = |term: &str| {
+        term.split_once('=')
+            .is_none_or(|(_, value)| object["metadata"]["name"] == value)
+    };
     labels.split(',').all(label) && fields.split(',').all(field)
 }
 

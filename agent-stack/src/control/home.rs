@@ -40,7 +40,10 @@ impl Home {
 
 /// The UID of the `kube-system` namespace, which lives as long as the cluster.
 async fn cluster_uid(api: &ApiServer) -> Result<String, HomeError> {
-    let namespace = api.get(&Kind::NAMESPACE.object("", "kube-system")).await?.ok_or(HomeError::Nameless)?;
+    let namespace = api
+        .get(&Kind::NAMESPACE.object("", "kube-system"))
+        .await?
+        .ok_or(HomeError::Nameless)?;
     match text(&namespace, "/metadata/uid") {
         "" => Err(HomeError::Nameless),
         uid => Ok(uid.to_owned()),

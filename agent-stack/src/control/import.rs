@@ -61,7 +61,11 @@ pub(crate) async fn import(
     parcel: &Parcel,
     events: &Events<ImportEvent>,
 ) -> Result<(), ImportError> {
-    let target = Target { api, namespace, dry_run: parcel.dry_run };
+    let target = Target {
+        api,
+        namespace,
+        dry_run: parcel.dry_run,
+    };
     let mut summary = ImportSummary::default();
     let mut expected_crd = false;
     for crd in &parcel.bundle.crds {
@@ -73,7 +77,11 @@ pub(crate) async fn import(
         let result = target.object(object, expected_crd).await?;
         report(result, &mut summary, events).await;
     }
-    events.send(ImportEvent { event: Some(Event::Summary(summary)) }).await;
+    events
+        .send(ImportEvent {
+            event: Some(Event::Summary(summary)),
+        })
+        .await;
     Ok(())
 }
 
@@ -91,7 +99,11 @@ async fn report(result: ImportResult, summary: &mut ImportSummary, events: &Even
         Outcome::Conflict | Outcome::Refused => summary.failed += 1,
         Outcome::Unspecified => {}
     }
-    events.send(ImportEvent { event: Some(Event::Object(result)) }).await;
+    events
+        .send(ImportEvent {
+            event: Some(Event::Object(result)),
+        })
+        .await;
 }
 
 #[cfg(test)]

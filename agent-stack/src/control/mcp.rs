@@ -33,7 +33,11 @@ pub(crate) enum McpError {
     },
     /// The server answered with a JSON-RPC error, or with nothing.
     #[error("the MCP server answered `{method}` (HTTP {status}) with {error}")]
-    Refused { method: &'static str, status: u16, error: String },
+    Refused {
+        method: &'static str,
+        status: u16,
+        error: String,
+    },
     /// The server does not speak the revision.
     #[error("the MCP server does not speak {REVISION}, only {supported}")]
     Revision { supported: String },
@@ -52,12 +56,19 @@ pub(crate) struct Server<'a> {
 
 impl<'a> Server<'a> {
     pub(crate) fn new(http: &'a reqwest::Client, url: &'a str) -> Self {
-        Self { http, url, host: None }
+        Self {
+            http,
+            url,
+            host: None,
+        }
     }
 
     /// Ask under another host name than that of the URL.
     pub(crate) fn with_host(self, host: &'a str) -> Self {
-        Self { host: Some(host), ..self }
+        Self {
+            host: Some(host),
+            ..self
+        }
     }
 
     /// The raw result of `server/discover`, if the server speaks [`REVISION`].
@@ -67,7 +78,12 @@ impl<'a> Server<'a> {
         if supported.is_some_and(|versions| versions.iter().any(|version| version == REVISION)) {
             return Ok(result);
         }
-        Err(McpError::Revision { supported: result.get("supportedVersions").unwrap_or(&Value::Null).to_string() })
+        Err(McpError::Revision {
+            supported: result
+                .get("supportedVersions")
+                .unwrap_or(&Value::Null)
+                .to_string(),
+        })
     }
 
     /// The raw members of every page of `tools/list`, in the order they came.
@@ -95,7 +111,11 @@ impl<'a> Server<'a> {
         });
         let request = json!({"jsonrpc": "2.0", "id": 1, "method": method, "params": params});
         let (status, body) = self.post(method, &request).await?;
-        let answer = message(&body).map_err(|source| McpError::Json { method, status, source })?;
+        let answer = message(&body).map_err(|source| McpError::Json {
+            method,
+            status,
+            source,
+        })?;
         match answer.get("result") {
             Some(result) => Ok(result.clone()),
             None => Err(McpError::Refused {
@@ -120,17 +140,29 @@ impl<'a> Server<'a> {
             post = post.header(http::header::HOST, host);
         }
         let sent = post.send().await;
-        let answer = sent.map_err(|source| transport(HttpError::Transport { url: self.url.to_owned(), source }))?;
+        let answer = sent.map_err(|source| {
+            transport(HttpError::Transport {
+                url: self.url.to_owned(),
+                source,
+            })
+        })?;
         let status = answer.status().as_u16();
-        Ok((status, http_client::read_body(answer).await.map_err(transport)?))
+        Ok((
+            status,
+            http_client::read_body(answer).await.map_err(transport)?,
+        ))
     }
 }
 
 /// The response in a body: plain JSON, or the last event with data of a server-sent event stream.
 fn message(body: &[u8]) -> Result<Value, serde_json::Error> {
     let text = String::from_utf8_lossy(body);
-    let data = text.lines().filter_map(|line| line.strip_prefix("data:")).map(str::trim).filter(|data| !data.is_empty());
-    match data.last() {
+    let mut data = text
+        .lines()
+        .filter_map(|line| line.strip_prefix("data:"))
+        .map(str::trim)
+        .filter(|data| !data.is_empty());
+    match data.next_back() {
         Some(data) if !text.trim_start().starts_with('{') => serde_json::from_str(data),
         _ => serde_json::from_slice(body),
     }

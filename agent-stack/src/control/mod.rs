@@ -74,13 +74,28 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
     let home = Home::resolve(&api, &args).await?;
     let spool = Arc::new(Spool::default());
     let agent = server::Agent::new(home, api, Peers::new()?, Arc::clone(&spool));
-    let (grpc, otlp, health) =
-        tokio::try_join!(listen(args.port), listen(args.otlp_port), listen(args.health_port))?;
+    let (grpc, otlp, health) = tokio::try_join!(
+        listen(args.port),
+        listen(args.otlp_port),
+        listen(args.health_port)
+    )?;
     tracing::info!(port = args.port, "the control agent serves");
     tokio::try_join!(
-        async { server::serve(grpc, agent, &certificates, stop.clone()).await.context("the gRPC service ended") },
-        async { telemetry::serve(otlp, spool, stop.clone()).await.context("the OTLP receiver ended") },
-        async { http::serve_on(health, healthy(), stop.clone()).await.context("the health service ended") },
+        async {
+            server::serve(grpc, agent, &certificates, stop.clone())
+                .await
+                .context("the gRPC service ended")
+        },
+        async {
+            telemetry::serve(otlp, spool, stop.clone())
+                .await
+                .context("the OTLP receiver ended")
+        },
+        async {
+            http::serve_on(health, healthy(), stop.clone())
+                .await
+                .context("the health service ended")
+        },
     )?;
     Ok(())
 }
@@ -91,7 +106,9 @@ fn in_cluster_client() -> anyhow::Result<kube::Client> {
 }
 
 async fn listen(port: u16) -> anyhow::Result<TcpListener> {
-    http::listen(port).await.with_context(|| format!("port {port} cannot be had"))
+    http::listen(port)
+        .await
+        .with_context(|| format!("port {port} cannot be had"))
 }
 
 /// `/healthz` in plain HTTP, because kubelets cannot speak mutual TLS. Its port is opened together with the gRPC port,

@@ -23,7 +23,12 @@ pub(crate) enum PeerError {
     },
     /// It answered with an error.
     #[error("`{part}` answered {path} with {status}: {text}")]
-    Status { part: &'static str, path: String, status: u16, text: String },
+    Status {
+        part: &'static str,
+        path: String,
+        status: u16,
+        text: String,
+    },
     /// The answer is not the JSON it should be.
     #[error("the answer of `{part}` to {path} is not what it should be")]
     Json {
@@ -47,7 +52,10 @@ impl Peers {
     /// # Errors
     /// When the HTTP client cannot be built.
     pub(crate) fn new() -> Result<Self, HttpError> {
-        Ok(Self { http: http_client::client(DEADLINE)?, places: HashMap::new() })
+        Ok(Self {
+            http: http_client::client(DEADLINE)?,
+            places: HashMap::new(),
+        })
     }
 
     /// A part that is somewhere else than at its Service.
@@ -70,7 +78,12 @@ impl Peers {
     }
 
     /// `GET` of a JSON answer.
-    pub(crate) async fn get<T: DeserializeOwned>(&self, part: Part, path: &str, deadline: Duration) -> Result<T, PeerError> {
+    pub(crate) async fn get<T: DeserializeOwned>(
+        &self,
+        part: Part,
+        path: &str,
+        deadline: Duration,
+    ) -> Result<T, PeerError> {
         let request = self.http.get(self.url(part, path)).timeout(deadline);
         json(part, path, &read(part, path, request).await?)
     }
@@ -83,30 +96,61 @@ impl Peers {
         body: &impl Serialize,
         deadline: Duration,
     ) -> Result<T, PeerError> {
-        let request = self.http.post(self.url(part, path)).timeout(deadline).json(body);
+        let request = self
+            .http
+            .post(self.url(part, path))
+            .timeout(deadline)
+            .json(body);
         json(part, path, &read(part, path, request).await?)
     }
 
     /// Whether the part says it is well.
     pub(crate) async fn health(&self, part: Part, deadline: Duration) -> Result<(), PeerError> {
         let path = "/healthz";
-        read(part, path, self.http.get(self.url(part, path)).timeout(deadline)).await.map(drop)
+        read(
+            part,
+            path,
+            self.http.get(self.url(part, path)).timeout(deadline),
+        )
+        .await
+        .map(drop)
     }
 }
 
-async fn read(part: Part, path: &str, request: reqwest::RequestBuilder) -> Result<Bytes, PeerError> {
-    let failed = |source| PeerError::Http { part: part.name(), source };
+async fn read(
+    part: Part,
+    path: &str,
+    request: reqwest::RequestBuilder,
+) -> Result<Bytes, PeerError> {
+    let failed = |source| PeerError::Http {
+        part: part.name(),
+        source,
+    };
     let answer = request.send().await;
-    let answer = answer.map_err(|source| failed(HttpError::Transport { url: path.to_owned(), source }))?;
+    let answer = answer.map_err(|source| {
+        failed(HttpError::Transport {
+            url: path.to_owned(),
+            source,
+        })
+    })?;
     let status = answer.status();
     let body = http_client::read_body(answer).await.map_err(failed)?;
     if status.is_success() {
         return Ok(body);
     }
     let text = String::from_utf8_lossy(&body).chars().take(300).collect();
-    Err(PeerError::Status { part: part.name(), path: path.to_owned(), status: status.as_u16(), text })
+    Err(PeerError::Status {
+        part: part.name(),
+        path: path.to_owned(),
+        status: status.as_u16(),
+        text,
+    })
 }
 
 fn json<T: DeserializeOwned>(part: Part, path: &str, body: &[u8]) -> Result<T, PeerError> {
-    serde_json::from_slice(body).map_err(|source| PeerError::Json { part: part.name(), path: path.to_owned(), source })
+    serde_json::from_slice(body).map_err(|source| PeerError::Json {
+        part: part.name(),
+        path: path.to_owned(),
+        source,
+    })
 }

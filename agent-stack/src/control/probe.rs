@@ -65,36 +65,64 @@ impl Prober<'_> {
     pub(crate) async fn run(&self, request: &ProbeRequest) -> Result<ProbeResponse, ProbeError> {
         check(&request.probes)?;
         let targets = self.targets().await?;
-        let attempts: Vec<_> = request.probes.iter().map(|probe| self.attempt(probe, &targets)).collect();
+        let attempts: Vec<_> = request
+            .probes
+            .iter()
+            .map(|probe| self.attempt(probe, &targets))
+            .collect();
         let mut observations: Vec<_> = stream::iter(attempts).buffered(AT_ONCE).collect().await;
         self.ask_witness(&request.probes, &mut observations).await;
-        let fingerprints = if request.fingerprint { self.fingerprints().await? } else { Vec::new() };
-        Ok(ProbeResponse { observations, fingerprints })
+        let fingerprints = if request.fingerprint {
+            self.fingerprints().await?
+        } else {
+            Vec::new()
+        };
+        Ok(ProbeResponse {
+            observations,
+            fingerprints,
+        })
     }
 }
 
 /// The pod a probe runs in.
 fn origin_part(origin: Origin) -> Part {
-    if origin == Origin::Control { Part::ProbeControl } else { Part::Interpreter }
+    if origin == Origin::Control {
+        Part::ProbeControl
+    } else {
+        Part::Interpreter
+    }
 }
 
 fn timeout(probe: &EgressProbe) -> Duration {
-    let timeout_ms = if probe.timeout_ms == 0 { DEFAULT_TIMEOUT_MS } else { probe.timeout_ms.min(MAX_TIMEOUT_MS) };
+    let timeout_ms = if probe.timeout_ms == 0 {
+        DEFAULT_TIMEOUT_MS
+    } else {
+        probe.timeout_ms.min(MAX_TIMEOUT_MS)
+    };
     Duration::from_millis(u64::from(timeout_ms))
 }
 
 fn check(probes: &[EgressProbe]) -> Result<(), ProbeError> {
     if probes.len() > MAX_PROBES {
-        return Err(ProbeError::TooMany { count: probes.len() });
+        return Err(ProbeError::TooMany {
+            count: probes.len(),
+        });
     }
     probes.iter().try_for_each(check_one)
 }
 
 fn check_one(probe: &EgressProbe) -> Result<(), ProbeError> {
-    let missing = |member| Err(ProbeError::Missing { id: probe.id.clone(), member });
+    let missing = |member| {
+        Err(ProbeError::Missing {
+            id: probe.id.clone(),
+            member,
+        })
+    };
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
     if !(1..=MAX_NONCE).contains(&probe.nonce.len()) || !probe.nonce.bytes().all(plain) {
-        return Err(ProbeError::Nonce { id: probe.id.clone() });
+        return Err(ProbeError::Nonce {
+            id: probe.id.clone(),
+        });
     }
     match (probe.origin, probe.transport, probe.target, probe.via) {
         (0, ..) => missing("origin"),
@@ -107,7 +135,10 @@ fn check_one(probe: &EgressProbe) -> Result<(), ProbeError> {
 
 /// An observation that so far only knows its probe.
 fn observation(probe: &EgressProbe) -> EgressObservation {
-    EgressObservation { id: probe.id.clone(), ..EgressObservation::default() }
+    EgressObservation {
+        id: probe.id.clone(),
+        ..EgressObservation::default()
+    }
 }
 
 #[cfg(test)]

@@ -12,9 +12,10 @@ use super::{describe, export, import, probe, stack, task, teardown};
 use portproof_proto::MAX_MESSAGE_BYTES;
 use portproof_proto::v1::cluster_agent_server::{ClusterAgent, ClusterAgentServer};
 use portproof_proto::v1::{
-    BundleChunk, DescribeRequest, DescribeResponse, DriveTrafficRequest, ExportRequest, ImportEvent, ImportRequest,
-    ProbeRequest, ProbeResponse, ProvisionEvent, ProvisionRequest, RunTaskRequest, SetTrafficSplitRequest,
-    SetTrafficSplitResponse, TaskEvent, TeardownEvent, TeardownRequest, TelemetryAck, TelemetryBatch, TrafficEvent,
+    BundleChunk, DescribeRequest, DescribeResponse, DriveTrafficRequest, ExportRequest,
+    ImportEvent, ImportRequest, ProbeRequest, ProbeResponse, ProvisionEvent, ProvisionRequest,
+    RunTaskRequest, SetTrafficSplitRequest, SetTrafficSplitResponse, TaskEvent, TeardownEvent,
+    TeardownRequest, TelemetryAck, TelemetryBatch, TrafficEvent,
 };
 use std::sync::Arc;
 use std::time::Duration;
@@ -51,7 +52,13 @@ impl Agent {
     pub(crate) fn new(home: Home, api: ApiServer, peers: Peers, spool: Arc<Spool>) -> Self {
         let home = Arc::new(home);
         let split = split::Keeper::new(api.clone(), &home.namespace);
-        Self { home, api, peers, spool, split }
+        Self {
+            home,
+            api,
+            peers,
+            spool,
+            split,
+        }
     }
 }
 
@@ -93,7 +100,10 @@ impl ClusterAgent for Agent {
     type DriveTrafficStream = EventStream<TrafficEvent>;
     type RelayTelemetryStream = EventStream<TelemetryBatch>;
 
-    async fn describe(&self, _: Request<DescribeRequest>) -> Result<Response<DescribeResponse>, Status> {
+    async fn describe(
+        &self,
+        _: Request<DescribeRequest>,
+    ) -> Result<Response<DescribeResponse>, Status> {
         let describe = async { Ok(describe::describe(&self.api, &self.home).await?) };
         within(UNARY_DEADLINE, describe).await.map(Response::new)
     }
@@ -104,22 +114,35 @@ impl ClusterAgent for Agent {
     ) -> Result<Response<Self::ProvisionStream>, Status> {
         let request = request.into_inner();
         let deadline = stack::deadline(&request);
-        let stage = stack::Stage { home: Arc::clone(&self.home), api: self.api.clone(), peers: self.peers.clone() };
+        let stage = stack::Stage {
+            home: Arc::clone(&self.home),
+            api: self.api.clone(),
+            peers: self.peers.clone(),
+        };
         Ok(stream::answer(deadline + GRACE, move |events| async move {
             Ok(stack::provision(&stage, request, &events).await?)
         }))
     }
 
-    async fn teardown(&self, request: Request<TeardownRequest>) -> Result<Response<Self::TeardownStream>, Status> {
+    async fn teardown(
+        &self,
+        request: Request<TeardownRequest>,
+    ) -> Result<Response<Self::TeardownStream>, Status> {
         let request = request.into_inner();
         let (api, home) = (self.api.clone(), Arc::clone(&self.home));
         self.split.rest().await;
-        Ok(stream::answer(TEARDOWN_DEADLINE, move |events| async move {
-            Ok(teardown::teardown(&api, &home, &request.cluster_scoped, &events).await?)
-        }))
+        Ok(stream::answer(
+            TEARDOWN_DEADLINE,
+            move |events| async move {
+                Ok(teardown::teardown(&api, &home, &request.cluster_scoped, &events).await?)
+            },
+        ))
     }
 
-    async fn export(&self, request: Request<ExportRequest>) -> Result<Response<Self::ExportStream>, Status> {
+    async fn export(
+        &self,
+        request: Request<ExportRequest>,
+    ) -> Result<Response<Self::ExportStream>, Status> {
         let request = request.into_inner();
         let (api, peers, home) = (self.api.clone(), self.peers.clone(), Arc::clone(&self.home));
         Ok(stream::answer(CARRY_DEADLINE, move |events| async move {
@@ -138,7 +161,10 @@ impl ClusterAgent for Agent {
         }))
     }
 
-    async fn run_task(&self, request: Request<RunTaskRequest>) -> Result<Response<Self::RunTaskStream>, Status> {
+    async fn run_task(
+        &self,
+        request: Request<RunTaskRequest>,
+    ) -> Result<Response<Self::RunTaskStream>, Status> {
         let request = request.into_inner();
         let deadline = task::deadline(&request);
         let peers = self.peers.clone();
@@ -162,13 +188,23 @@ impl ClusterAgent for Agent {
     ) -> Result<Response<Self::DriveTrafficStream>, Status> {
         let plan = drive::Plan::check(request.into_inner())?;
         let (api, peers, home) = (self.api.clone(), self.peers.clone(), Arc::clone(&self.home));
-        Ok(stream::answer(plan.longest() + GRACE, move |events| async move {
-            Ok(drive::drive(&api, &peers, &home.namespace, plan, &events).await?)
-        }))
+        Ok(stream::answer(
+            plan.longest() + GRACE,
+            move |events| async move {
+                Ok(drive::drive(&api, &peers, &home.namespace, plan, &events).await?)
+            },
+        ))
     }
 
-    async fn probe(&self, request: Request<ProbeRequest>) -> Result<Response<ProbeResponse>, Status> {
-        let prober = probe::Prober { api: &self.api, peers: &self.peers, home: &self.home };
+    async fn probe(
+        &self,
+        request: Request<ProbeRequest>,
+    ) -> Result<Response<ProbeResponse>, Status> {
+        let prober = probe::Prober {
+            api: &self.api,
+            peers: &self.peers,
+            home: &self.home,
+        };
         let request = request.into_inner();
         let probe = async { Ok(prober.run(&request).await?) };
         within(PROBE_DEADLINE, probe).await.map(Response::new)
@@ -184,3 +220,6 @@ impl ClusterAgent for Agent {
         }))
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -10,9 +10,9 @@ mod ready;
 mod route;
 mod workload;
 
-pub(crate) use apply::{Stage, StackError, deadline, object_ref, provision};
-pub(crate) use plan::{Faults, PlanError, check_split};
+pub(crate) use apply::{StackError, Stage, deadline, object_ref, provision};
 pub(crate) use metadata::{COMPONENT, COMPONENT_LABEL};
+pub(crate) use plan::{Faults, PlanError, check_split};
 pub(crate) use ready::address as gateway_address;
 pub(crate) use route::{FAULTS_ANNOTATION, SPLIT_ANNOTATION, STABLE_FIRST};
 

@@ -54,9 +54,14 @@ pub(crate) async fn within<T>(
     deadline: Duration,
     work: impl Future<Output = Result<T, Status>>,
 ) -> Result<T, Status> {
-    tokio::time::timeout(deadline, work).await.unwrap_or_else(|_| {
-        Err(Status::deadline_exceeded(format!("not done within {} s", deadline.as_secs())))
-    })
+    tokio::time::timeout(deadline, work)
+        .await
+        .unwrap_or_else(|_| {
+            Err(Status::deadline_exceeded(format!(
+                "not done within {} s",
+                deadline.as_secs()
+            )))
+        })
 }
 
 #[cfg(test)]
@@ -70,25 +75,36 @@ mod tests {
             events.send(1).await;
             Err(Status::not_found("gone"))
         });
-        let messages: Vec<_> = answer.into_inner().map(|message| message.map_err(|status| status.code())).collect().await;
+        let messages: Vec<_> = answer
+            .into_inner()
+            .map(|message| message.map_err(|status| status.code()))
+            .collect()
+            .await;
         assert_eq!(messages, [Ok(1), Err(tonic::Code::NotFound)]);
     }
 
     #[tokio::test]
     async fn work_past_its_deadline_is_ended_with_a_status() {
         let answer = answer(Duration::ZERO, |_: Events<u8>| std::future::pending());
-        let messages: Vec<_> = answer.into_inner().map(|message| message.map_err(|status| status.code())).collect().await;
+        let messages: Vec<_> = answer
+            .into_inner()
+            .map(|message| message.map_err(|status| status.code()))
+            .collect()
+            .await;
         assert_eq!(messages, [Err(tonic::Code::DeadlineExceeded)]);
     }
 
     #[tokio::test]
     async fn work_ends_when_the_caller_goes_away() {
         let (ended, end) = tokio::sync::oneshot::channel::<()>();
-        let answer = answer(Duration::from_secs(60), |_: Events<u8>| async move {
+        let answer = answer(Duration::from_mins(1), |_: Events<u8>| async move {
             let _held = ended;
             std::future::pending().await
         });
         drop(answer);
-        assert!(end.await.is_err(), "the work was dropped and with it what it held");
+        assert!(
+            end.await.is_err(),
+            "the work was dropped and with it what it held"
+        );
     }
 }

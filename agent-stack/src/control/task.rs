@@ -8,7 +8,8 @@ use portproof_proto::canonical::{self, CanonicalError};
 use portproof_proto::names::Part;
 use portproof_proto::v1::task_event::Event;
 use portproof_proto::v1::{
-    RunTaskRequest, TaskAnswer, TaskEvent, TaskFailure, TaskPlan, ToolCall, ToolResult, ToolsDiscovered,
+    RunTaskRequest, TaskAnswer, TaskEvent, TaskFailure, TaskPlan, ToolCall, ToolResult,
+    ToolsDiscovered,
 };
 use serde_json::json;
 use std::time::Duration;
@@ -79,35 +80,55 @@ pub(crate) async fn run(
         for line in lines.push(&chunk)? {
             let event = translate(serde_json::from_slice(&line)?)?;
             finished |= matches!(event, Event::Answer(_) | Event::Failure(_));
-            events.send(TaskEvent { monotonic_ns: clock::now_ns(), event: Some(event) }).await;
+            events
+                .send(TaskEvent {
+                    monotonic_ns: clock::now_ns(),
+                    event: Some(event),
+                })
+                .await;
         }
     }
-    if finished { Ok(()) } else { Err(TaskError::Unfinished) }
+    if finished {
+        Ok(())
+    } else {
+        Err(TaskError::Unfinished)
+    }
 }
 
 async fn start(peers: &Peers, request: &RunTaskRequest) -> Result<reqwest::Response, TaskError> {
     if !is_traceparent(&request.traceparent) {
-        return Err(TaskError::Traceparent { traceparent: request.traceparent.clone() });
+        return Err(TaskError::Traceparent {
+            traceparent: request.traceparent.clone(),
+        });
     }
     let deadline = deadline(request);
-    let task =
-        json!({"taskId": request.task_id, "prompt": request.prompt, "deadlineSeconds": deadline.as_secs()});
-    let post = peers.http().post(peers.url(Part::Agent, PATH)).header("traceparent", &request.traceparent);
+    let task = json!({"taskId": request.task_id, "prompt": request.prompt, "deadlineSeconds": deadline.as_secs()});
+    let post = peers
+        .http()
+        .post(peers.url(Part::Agent, PATH))
+        .header("traceparent", &request.traceparent);
     let answer = post.timeout(deadline).json(&task).send().await?;
     if answer.status().is_success() {
         return Ok(answer);
     }
     let status = answer.status().as_u16();
-    Err(TaskError::Refused { status, text: answer.text().await?.chars().take(300).collect() })
+    Err(TaskError::Refused {
+        status,
+        text: answer.text().await?.chars().take(300).collect(),
+    })
 }
 
 /// `00-<32 hex>-<16 hex>-<2 hex>` with ids that are not zero (W3C Trace Context, section 3.2).
 fn is_traceparent(text: &str) -> bool {
     let fields: Vec<_> = text.split('-').collect();
     let hex = |field: &str, length: usize| {
-        field.len() == length && field.bytes().all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte))
+        field.len() == length
+            && field
+                .bytes()
+                .all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte))
     };
-    let id = |field: &str, length: usize| hex(field, length) && field.bytes().any(|byte| byte != b'0');
+    let id =
+        |field: &str, length: usize| hex(field, length) && field.bytes().any(|byte| byte != b'0');
     matches!(fields.as_slice(), [version, trace, span, flags]
         if *version == "00" && id(trace, 32) && id(span, 16) && hex(flags, 2))
 }
@@ -129,24 +150,59 @@ impl Lines {
             lines.push(line);
         }
         lines.retain(|line| !line.trim_ascii().is_empty());
-        if self.rest.len() > MAX_LINE_BYTES { Err(TaskError::TooLong) } else { Ok(lines) }
+        if self.rest.len() > MAX_LINE_BYTES {
+            Err(TaskError::TooLong)
+        } else {
+            Ok(lines)
+        }
     }
 }
 
 fn translate(event: AgentEvent) -> Result<Event, CanonicalError> {
     Ok(match event {
-        AgentEvent::Tools { names, protocol_version } => Event::Tools(ToolsDiscovered { names, protocol_version }),
+        AgentEvent::Tools {
+            names,
+            protocol_version,
+        } => Event::Tools(ToolsDiscovered {
+            names,
+            protocol_version,
+        }),
         AgentEvent::Plan { steps } => Event::Plan(TaskPlan { steps }),
-        AgentEvent::Call { call_id, tool, arguments } => {
-            Event::Call(ToolCall { call_id, tool, arguments_json: canonical::to_text(&arguments)? })
-        }
-        AgentEvent::Result { call_id, tool, is_error, result } => {
-            Event::Result(ToolResult { call_id, tool, is_error, result_json: canonical::to_text(&result)? })
-        }
-        AgentEvent::Answer { text, prompt_tokens, completion_tokens, model_backend } => {
-            Event::Answer(TaskAnswer { text, prompt_tokens, completion_tokens, model_backend })
-        }
-        AgentEvent::Failure { part, message } => Event::Failure(TaskFailure { part: part.name().to_owned(), message }),
+        AgentEvent::Call {
+            call_id,
+            tool,
+            arguments,
+        } => Event::Call(ToolCall {
+            call_id,
+            tool,
+            arguments_json: canonical::to_text(&arguments)?,
+        }),
+        AgentEvent::Result {
+            call_id,
+            tool,
+            is_error,
+            result,
+        } => Event::Result(ToolResult {
+            call_id,
+            tool,
+            is_error,
+            result_json: canonical::to_text(&result)?,
+        }),
+        AgentEvent::Answer {
+            text,
+            prompt_tokens,
+            completion_tokens,
+            model_backend,
+        } => Event::Answer(TaskAnswer {
+            text,
+            prompt_tokens,
+            completion_tokens,
+            model_backend,
+        }),
+        AgentEvent::Failure { part, message } => Event::Failure(TaskFailure {
+            part: part.name().to_owned(),
+            message,
+        }),
     })
 }
 

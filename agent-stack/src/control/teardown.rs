@@ -47,7 +47,11 @@ pub(crate) async fn teardown(
     cluster_scoped: &[ObjectRef],
     events: &Events<TeardownEvent>,
 ) -> Result<(), TeardownError> {
-    for object in provisioned(api, home).await?.into_iter().chain(imported(api, home).await?) {
+    for object in provisioned(api, home)
+        .await?
+        .into_iter()
+        .chain(imported(api, home).await?)
+    {
         let outcome = remove(api, &object).await?;
         events.send(event(object, outcome, "")).await;
     }
@@ -62,7 +66,10 @@ async fn provisioned(api: &ApiServer, home: &Home) -> Result<Vec<ObjectRef>, Api
     let selector = format!("{RUN_LABEL}={},{COMPONENT_LABEL}={COMPONENT}", home.run_id);
     let mut found = Vec::new();
     for kind in PROVISIONED {
-        found.extend(references(kind, &list(api, kind, &home.namespace, &selector).await?));
+        found.extend(references(
+            kind,
+            &list(api, kind, &home.namespace, &selector).await?,
+        ));
     }
     Ok(found)
 }
@@ -79,7 +86,12 @@ async fn imported(api: &ApiServer, home: &Home) -> Result<Vec<ObjectRef>, ApiErr
 }
 
 /// A kind the cluster does not know has no objects.
-async fn list(api: &ApiServer, kind: Kind, namespace: &str, selector: &str) -> Result<Vec<Value>, ApiError> {
+async fn list(
+    api: &ApiServer,
+    kind: Kind,
+    namespace: &str,
+    selector: &str,
+) -> Result<Vec<Value>, ApiError> {
     match api.list(&kind.collection(namespace), selector).await {
         Err(error) if error.is_absent() => Ok(Vec::new()),
         answer => answer,
@@ -87,8 +99,14 @@ async fn list(api: &ApiServer, kind: Kind, namespace: &str, selector: &str) -> R
 }
 
 fn is_imported(object: &Value) -> bool {
-    let managers = object.pointer("/metadata/managedFields").and_then(Value::as_array);
-    managers.is_some_and(|managers| managers.iter().any(|manager| text(manager, "/manager") == import::MANAGER))
+    let managers = object
+        .pointer("/metadata/managedFields")
+        .and_then(Value::as_array);
+    managers.is_some_and(|managers| {
+        managers
+            .iter()
+            .any(|manager| text(manager, "/manager") == import::MANAGER)
+    })
 }
 
 /// Items of a list do not say what kind they are.
@@ -103,7 +121,9 @@ fn references(kind: Kind, items: &[Value]) -> Vec<ObjectRef> {
 
 async fn remove(api: &ApiServer, object: &ObjectRef) -> Result<Outcome, ApiError> {
     let known = |kind: &Kind| kind.kind == object.kind;
-    let Some(kind) = PROVISIONED.iter().chain(&IMPORTED).find(|kind| known(kind)) else { return Ok(Outcome::Kept) };
+    let Some(kind) = PROVISIONED.iter().chain(&IMPORTED).find(|kind| known(kind)) else {
+        return Ok(Outcome::Kept);
+    };
     let path = kind.object(&object.namespace, &object.name);
     Ok(match api.delete(&path, &object.uid).await? {
         Deletion::Deleted => Outcome::Deleted,
@@ -124,27 +144,42 @@ async fn remove_cluster_scoped(
     if let Some(reason) = in_use(api, home).await? {
         return Ok((Outcome::Kept, reason));
     }
-    Ok(match api.delete(&Kind::CRD.object("", &object.name), &object.uid).await? {
-        Deletion::Deleted => (Outcome::Deleted, ""),
-        Deletion::Absent => (Outcome::Absent, ""),
-        Deletion::OtherUid => (Outcome::Kept, "the CRD there is not the one of this run"),
-    })
+    Ok(
+        match api
+            .delete(&Kind::CRD.object("", &object.name), &object.uid)
+            .await?
+        {
+            Deletion::Deleted => (Outcome::Deleted, ""),
+            Deletion::Absent => (Outcome::Absent, ""),
+            Deletion::OtherUid => (Outcome::Kept, "the CRD there is not the one of this run"),
+        },
+    )
 }
 
 /// Why the CRD has to stay, if it has to.
 async fn in_use(api: &ApiServer, home: &Home) -> Result<Option<&'static str>, ApiError> {
     match list(api, Kind::TOOL, "", "").await {
-        Ok(tools) if tools.iter().any(|tool| text(tool, "/metadata/namespace") != home.namespace) => {
+        Ok(tools)
+            if tools
+                .iter()
+                .any(|tool| text(tool, "/metadata/namespace") != home.namespace) =>
+        {
             Ok(Some("other namespaces have Tools"))
         }
         Ok(_) => Ok(None),
-        Err(error) if error.refusal().is_some() => Ok(Some("it is unknown whether other namespaces have Tools")),
+        Err(error) if error.refusal().is_some() => {
+            Ok(Some("it is unknown whether other namespaces have Tools"))
+        }
         Err(error) => Err(error),
     }
 }
 
 fn event(object: ObjectRef, outcome: Outcome, reason: &str) -> TeardownEvent {
-    let mut event = TeardownEvent { object: Some(object), reason: reason.to_owned(), ..TeardownEvent::default() };
+    let mut event = TeardownEvent {
+        object: Some(object),
+        reason: reason.to_owned(),
+        ..TeardownEvent::default()
+    };
     event.set_outcome(outcome);
     event
 }

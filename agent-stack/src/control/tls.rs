@@ -43,5 +43,8 @@ impl Certificates {
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, TlsError> {
-    std::fs::read(path).map_err(|source| TlsError { path: path.to_owned(), source })
+    std::fs::read(path).map_err(|source| TlsError {
+        path: path.to_owned(),
+        source,
+    })
 }

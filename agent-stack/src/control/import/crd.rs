@@ -20,7 +20,13 @@ impl Target<'_> {
         if let Err(reason) = check(crd, &sent) {
             return refused(crd, &reason);
         }
-        let result = self.create(Sending { object: crd, sent, collection: Kind::CRD.collection("") }).await?;
+        let result = self
+            .create(Sending {
+                object: crd,
+                sent,
+                collection: Kind::CRD.collection(""),
+            })
+            .await?;
         if !self.dry_run && matches!(result.outcome(), Outcome::Created | Outcome::Present) {
             return self.established(crd, result).await;
         }
@@ -28,7 +34,11 @@ impl Target<'_> {
     }
 
     /// A new kind is served a moment after its CRD is stored.
-    async fn established(&self, crd: &Value, result: ImportResult) -> Result<ImportResult, ImportError> {
+    async fn established(
+        &self,
+        crd: &Value,
+        result: ImportResult,
+    ) -> Result<ImportResult, ImportError> {
         match tokio::time::timeout(ESTABLISH_DEADLINE, self.until_served()).await {
             Ok(served) => served.map(|()| result).map_err(ImportError::from),
             Err(_) => refused(crd, "the CRD was not established in time"),
@@ -44,14 +54,23 @@ impl Target<'_> {
 
     async fn is_established(&self) -> Result<bool, ApiError> {
         let crd = self.api.get(&Kind::CRD.object("", tool::CRD_NAME)).await?;
-        let conditions = crd.as_ref().and_then(|crd| crd.pointer("/status/conditions")).and_then(Value::as_array);
+        let conditions = crd
+            .as_ref()
+            .and_then(|crd| crd.pointer("/status/conditions"))
+            .and_then(Value::as_array);
         Ok(conditions.is_some_and(|conditions| {
-            conditions.iter().any(|one| text(one, "/type") == "Established" && text(one, "/status") == "True")
+            conditions
+                .iter()
+                .any(|one| text(one, "/type") == "Established" && text(one, "/status") == "True")
         }))
     }
 
     async fn is_served(&self) -> Result<bool, ApiError> {
-        match self.api.list(&Kind::TOOL.collection(self.namespace), "").await {
+        match self
+            .api
+            .list(&Kind::TOOL.collection(self.namespace), "")
+            .await
+        {
             Ok(_) => Ok(true),
             Err(error) if error.is_absent() => Ok(false),
             Err(error) => Err(error),
@@ -63,7 +82,11 @@ impl Target<'_> {
 fn check(crd: &Value, sent: &[u8]) -> Result<(), String> {
     let (name, group) = (text(crd, "/metadata/name"), text(crd, "/spec/group"));
     if Kind::of(crd) != Some(Kind::CRD) || name != tool::CRD_NAME || group != tool::GROUP {
-        return Err(format!("only the CRD `{}` of the group `{}` is imported", tool::CRD_NAME, tool::GROUP));
+        return Err(format!(
+            "only the CRD `{}` of the group `{}` is imported",
+            tool::CRD_NAME,
+            tool::GROUP
+        ));
     }
     check_common(crd, sent)
 }

@@ -20,17 +20,30 @@ const MAX_NAME: usize = 253;
 impl Target<'_> {
     /// Creates one object. With `expected_crd` the CRD of its kind would come with the same import, so a dry run
     /// cannot try it.
-    pub(super) async fn object(&self, object: &Value, expected_crd: bool) -> Result<ImportResult, ImportError> {
+    pub(super) async fn object(
+        &self,
+        object: &Value,
+        expected_crd: bool,
+    ) -> Result<ImportResult, ImportError> {
         let sent = canonical::to_bytes(object)?;
         let kind = match self.check(object, &sent) {
             Ok(kind) => kind,
             Err(reason) => return refused(object, &reason),
         };
         if expected_crd && kind == Kind::TOOL {
-            let reason = "not tried: a dry run creates no CRD, and without it the kind is unknown here";
-            return Ok(ImportResult { reason: reason.to_owned(), ..carried(object)? });
+            let reason =
+                "not tried: a dry run creates no CRD, and without it the kind is unknown here";
+            return Ok(ImportResult {
+                reason: reason.to_owned(),
+                ..carried(object)?
+            });
         }
-        self.create(Sending { object, sent, collection: kind.collection(self.namespace) }).await
+        self.create(Sending {
+            object,
+            sent,
+            collection: kind.collection(self.namespace),
+        })
+        .await
     }
 
     /// Looks first and creates only what is absent.
@@ -38,10 +51,20 @@ impl Target<'_> {
         if let Some(found) = self.existing(&sending).await? {
             return found_there(sending.object, &found);
         }
-        let create = Create { manager: MANAGER, dry_run: self.dry_run };
-        match self.api.create(&sending.collection, sending.sent.clone(), create).await {
+        let create = Create {
+            manager: MANAGER,
+            dry_run: self.dry_run,
+        };
+        match self
+            .api
+            .create(&sending.collection, sending.sent.clone(), create)
+            .await
+        {
             Ok(admitted) => created(&sending, &admitted),
-            Err(ApiError::Refused { status: StatusCode::CONFLICT, .. }) => self.lost_the_race(&sending).await,
+            Err(ApiError::Refused {
+                status: StatusCode::CONFLICT,
+                ..
+            }) => self.lost_the_race(&sending).await,
             Err(error) => match error.refusal() {
                 Some((_, message)) => refused(sending.object, message),
                 None => Err(error.into()),
@@ -51,14 +74,19 @@ impl Target<'_> {
 
     async fn existing(&self, sending: &Sending<'_>) -> Result<Option<Value>, ApiError> {
         let name = text(sending.object, "/metadata/name");
-        self.api.get(&format!("{}/{name}", sending.collection)).await
+        self.api
+            .get(&format!("{}/{name}", sending.collection))
+            .await
     }
 
     /// Someone created an object of that name between the look and the creation.
     async fn lost_the_race(&self, sending: &Sending<'_>) -> Result<ImportResult, ImportError> {
         match self.existing(sending).await? {
             Some(found) => found_there(sending.object, &found),
-            None => refused(sending.object, "an object of that name was there for a moment"),
+            None => refused(
+                sending.object,
+                "an object of that name was there for a moment",
+            ),
         }
     }
 
@@ -66,11 +94,18 @@ impl Target<'_> {
     fn check(&self, object: &Value, sent: &[u8]) -> Result<Kind, String> {
         let kind = Kind::of(object).filter(|kind| KINDS.contains(kind));
         let kind = kind.ok_or_else(|| {
-            format!("`{} {}` is not imported", text(object, "/apiVersion"), text(object, "/kind"))
+            format!(
+                "`{} {}` is not imported",
+                text(object, "/apiVersion"),
+                text(object, "/kind")
+            )
         })?;
         let namespace = text(object, "/metadata/namespace");
         if namespace != self.namespace {
-            return Err(format!("its namespace is `{namespace}`, this agent imports into `{}`", self.namespace));
+            return Err(format!(
+                "its namespace is `{namespace}`, this agent imports into `{}`",
+                self.namespace
+            ));
         }
         check_common(object, sent)?;
         Ok(kind)
@@ -81,10 +116,15 @@ impl Target<'_> {
 pub(super) fn check_common(object: &Value, sent: &[u8]) -> Result<(), String> {
     let name = text(object, "/metadata/name");
     if !is_subdomain(name) {
-        return Err(format!("`{name}` is no name of an object (RFC 1123 subdomain)"));
+        return Err(format!(
+            "`{name}` is no name of an object (RFC 1123 subdomain)"
+        ));
     }
     if sent.len() > MAX_OBJECT_BYTES {
-        return Err(format!("it has {} bytes, more than {MAX_OBJECT_BYTES}", sent.len()));
+        return Err(format!(
+            "it has {} bytes, more than {MAX_OBJECT_BYTES}",
+            sent.len()
+        ));
     }
     if projection::project(object) != *object {
         return Err("it carries members that belong to an API server".to_owned());
@@ -105,7 +145,8 @@ fn is_subdomain(name: &str) -> bool {
     let inner = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
     let label = |label: &str| {
         let bytes = label.as_bytes();
-        let ends = bytes.first().copied().is_some_and(inner) && bytes.last().copied().is_some_and(inner);
+        let ends =
+            bytes.first().copied().is_some_and(inner) && bytes.last().copied().is_some_and(inner);
         ends && bytes.iter().all(|byte| inner(*byte) || *byte == b'-')
     };
     name.len() <= MAX_NAME && name.split('.').all(label)

@@ -28,7 +28,9 @@ pub(crate) async fn receive(
     };
     let mut encoded = Vec::new();
     while let Some(part) = next(&mut requests).await? {
-        let Part::Chunk(chunk) = part else { return Err(ImportError::Order) };
+        let Part::Chunk(chunk) = part else {
+            return Err(ImportError::Order);
+        };
         if (encoded.len() + chunk.data.len()) as u64 > bundle::MAX_BYTES {
             return Err(BundleError::TooLarge.into());
         }
@@ -37,9 +39,15 @@ pub(crate) async fn receive(
     let bundle = Bundle::decode(&encoded)?;
     let count = bundle.crds.len() + bundle.objects.len();
     if count > MAX_OBJECTS {
-        return Err(ImportError::TooMany { count, limit: MAX_OBJECTS });
+        return Err(ImportError::TooMany {
+            count,
+            limit: MAX_OBJECTS,
+        });
     }
-    Ok(Parcel { bundle, dry_run: options.dry_run })
+    Ok(Parcel {
+        bundle,
+        dry_run: options.dry_run,
+    })
 }
 
 async fn next(

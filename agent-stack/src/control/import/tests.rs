@@ -38,10 +38,24 @@ fn cluster() -> FakeApi {
     api
 }
 
-async fn import_into(api: &FakeApi, crds: &[Value], objects: &[Value], dry_run: bool) -> (Vec<ImportResult>, ImportSummary) {
-    let parcel = Parcel { bundle: Bundle { crds: crds.to_vec(), objects: objects.to_vec(), descriptors: vec![] }, dry_run };
+async fn import_into(
+    api: &FakeApi,
+    crds: &[Value],
+    objects: &[Value],
+    dry_run: bool,
+) -> (Vec<ImportResult>, ImportSummary) {
+    let parcel = Parcel {
+        bundle: Bundle {
+            crds: crds.to_vec(),
+            objects: objects.to_vec(),
+            descriptors: vec![],
+        },
+        dry_run,
+    };
     let (events, mut received) = Events::channel();
-    import(&api.server(), NAMESPACE, &parcel, &events).await.unwrap();
+    import(&api.server(), NAMESPACE, &parcel, &events)
+        .await
+        .unwrap();
     drop(events);
     let (mut results, mut summary) = (Vec::new(), None);
     while let Some(event) = received.recv().await {
@@ -61,9 +75,19 @@ async fn import_one(api: &FakeApi, object: Value) -> ImportResult {
 async fn the_request_is_the_canonical_form_of_what_was_carried() {
     let api = cluster();
     let (results, summary) = import_into(&api, &[crd()], &[config_map(), tool()], false).await;
-    assert_eq!(summary, ImportSummary { created: 3, present: 0, failed: 0 });
+    assert_eq!(
+        summary,
+        ImportSummary {
+            created: 3,
+            present: 0,
+            failed: 0
+        }
+    );
     for (sent, carried) in api.writes().iter().zip([crd(), config_map(), tool()]) {
-        assert_eq!(sent.body, portproof_proto::canonical::to_bytes(&carried).unwrap());
+        assert_eq!(
+            sent.body,
+            portproof_proto::canonical::to_bytes(&carried).unwrap()
+        );
     }
     for result in &results {
         assert_eq!(result.source_digest, result.request_digest);
@@ -85,13 +109,21 @@ async fn what_admission_changed_shows_in_the_admitted_digest() {
     assert_eq!(result.outcome(), Outcome::Created);
     assert_eq!(result.source_digest, result.request_digest);
     assert_ne!(result.source_digest, result.admitted_digest);
-    assert_eq!(result.admitted_digest, projection::digest(&api.get(TOOL_PATH).unwrap()).unwrap().to_string());
+    assert_eq!(
+        result.admitted_digest,
+        projection::digest(&api.get(TOOL_PATH).unwrap())
+            .unwrap()
+            .to_string()
+    );
 }
 
 #[tokio::test]
 async fn an_identical_object_is_present_and_nothing_is_sent() {
     let api = cluster();
-    api.put("/api/v1/namespaces/portproof-r1/configmaps/documents", config_map());
+    api.put(
+        "/api/v1/namespaces/portproof-r1/configmaps/documents",
+        config_map(),
+    );
     let result = import_one(&api, config_map()).await;
     assert_eq!(result.outcome(), Outcome::Present);
     assert!(api.writes().is_empty());
@@ -102,11 +134,17 @@ async fn another_object_of_that_name_is_a_conflict_and_stays_as_it_is() {
     let api = cluster();
     let mut other = config_map();
     other["data"]["manual"] = json!("other text");
-    let other = api.put("/api/v1/namespaces/portproof-r1/configmaps/documents", other);
+    let other = api.put(
+        "/api/v1/namespaces/portproof-r1/configmaps/documents",
+        other,
+    );
     let result = import_one(&api, config_map()).await;
     assert_eq!(result.outcome(), Outcome::Conflict);
     assert_ne!(result.source_digest, result.admitted_digest);
-    assert_eq!(api.get("/api/v1/namespaces/portproof-r1/configmaps/documents"), Some(other));
+    assert_eq!(
+        api.get("/api/v1/namespaces/portproof-r1/configmaps/documents"),
+        Some(other)
+    );
 }
 
 #[tokio::test]
@@ -123,18 +161,37 @@ async fn a_different_crd_of_that_name_is_a_conflict() {
 #[tokio::test]
 async fn what_the_api_server_refuses_is_refused_with_its_words() {
     let api = cluster();
-    api.refuse("/api/v1/namespaces/portproof-r1/configmaps", StatusCode::FORBIDDEN, "exceeded quota");
+    api.refuse(
+        "/api/v1/namespaces/portproof-r1/configmaps",
+        StatusCode::FORBIDDEN,
+        "exceeded quota",
+    );
     let result = import_one(&api, config_map()).await;
-    assert_eq!((result.outcome(), result.reason.as_str()), (Outcome::Refused, "exceeded quota"));
+    assert_eq!(
+        (result.outcome(), result.reason.as_str()),
+        (Outcome::Refused, "exceeded quota")
+    );
 }
 
 #[tokio::test]
 async fn an_api_server_in_trouble_breaks_the_import_off() {
     let api = cluster();
-    api.refuse("/api/v1/namespaces/portproof-r1/configmaps", StatusCode::INTERNAL_SERVER_ERROR, "etcd is away");
-    let parcel = Parcel { bundle: Bundle { objects: vec![config_map()], ..Bundle::default() }, dry_run: false };
+    api.refuse(
+        "/api/v1/namespaces/portproof-r1/configmaps",
+        StatusCode::INTERNAL_SERVER_ERROR,
+        "etcd is away",
+    );
+    let parcel = Parcel {
+        bundle: Bundle {
+            objects: vec![config_map()],
+            ..Bundle::default()
+        },
+        dry_run: false,
+    };
     let (events, _received) = Events::channel();
-    let error = import(&api.server(), NAMESPACE, &parcel, &events).await.unwrap_err();
+    let error = import(&api.server(), NAMESPACE, &parcel, &events)
+        .await
+        .unwrap_err();
     assert_eq!(Status::from(error).code(), Code::Unavailable);
 }
 
@@ -172,18 +229,44 @@ async fn a_dry_run_stores_nothing_and_does_not_judge_what_it_cannot_try() {
     let api = cluster();
     let (results, summary) = import_into(&api, &[crd()], &[config_map(), tool()], true).await;
     let outcomes: Vec<_> = results.iter().map(ImportResult::outcome).collect();
-    assert_eq!(outcomes, [Outcome::Created, Outcome::Created, Outcome::Unspecified]);
+    assert_eq!(
+        outcomes,
+        [Outcome::Created, Outcome::Created, Outcome::Unspecified]
+    );
     assert!(results[2].reason.starts_with("not tried"));
-    assert_eq!(summary, ImportSummary { created: 2, present: 0, failed: 0 });
-    assert_eq!((api.get(TOOL_PATH), api.get(&Kind::CRD.object("", CRD_NAME))), (None, None));
+    assert_eq!(
+        summary,
+        ImportSummary {
+            created: 2,
+            present: 0,
+            failed: 0
+        }
+    );
+    assert_eq!(
+        (api.get(TOOL_PATH), api.get(&Kind::CRD.object("", CRD_NAME))),
+        (None, None)
+    );
 }
 
-fn options(dry_run: bool) -> Result<ImportRequest, Status> {
-    Ok(ImportRequest { part: Some(Part::Options(ImportOptions { dry_run })) })
+fn options(dry_run: bool) -> ImportRequest {
+    ImportRequest {
+        part: Some(Part::Options(ImportOptions { dry_run })),
+    }
 }
 
-fn chunk(data: &[u8]) -> Result<ImportRequest, Status> {
-    Ok(ImportRequest { part: Some(Part::Chunk(BundleChunk { data: data.to_vec() })) })
+fn chunk(data: &[u8]) -> ImportRequest {
+    ImportRequest {
+        part: Some(Part::Chunk(BundleChunk {
+            data: data.to_vec(),
+        })),
+    }
+}
+
+async fn received(
+    requests: impl IntoIterator<Item = ImportRequest>,
+) -> Result<Parcel, ImportError> {
+    let requests: Vec<_> = requests.into_iter().map(Ok).collect();
+    receive(futures::stream::iter(requests)).await
 }
 
 #[tokio::test]
@@ -191,17 +274,28 @@ async fn a_bundle_is_put_together_from_its_chunks() {
     let bundle = Bundle::new(&[crd()], &[tool()], vec![]);
     let encoded = bundle.encode().unwrap();
     let requests = std::iter::once(options(true)).chain(encoded.chunks(700).map(chunk));
-    let parcel = receive(futures::stream::iter(requests)).await.unwrap();
+    let parcel = received(requests).await.unwrap();
     assert_eq!((parcel.bundle, parcel.dry_run), (bundle, true));
 }
 
 #[tokio::test]
 async fn a_stream_without_options_or_with_a_damaged_bundle_is_refused() {
-    let without = receive(futures::stream::iter([chunk(b"x")])).await.unwrap_err();
+    let without = received([chunk(b"x")]).await.unwrap_err();
     assert!(matches!(without, ImportError::Order));
     let mut encoded = Bundle::new(&[], &[config_map()], vec![]).encode().unwrap();
-    let at = encoded.windows(6).position(|window| window == b"\"text\"").unwrap();
+    let at = encoded
+        .windows(6)
+        .position(|window| window == b"\"text\"")
+        .unwrap();
     encoded[at + 1] = b'n';
-    let damaged = receive(futures::stream::iter([options(false), chunk(&encoded)])).await.unwrap_err();
-    assert!(matches!(damaged, ImportError::Bundle(BundleError::DigestMismatch { .. })), "{damaged}");
+    let damaged = received([options(false), chunk(&encoded)])
+        .await
+        .unwrap_err();
+    assert!(
+        matches!(
+            damaged,
+            ImportError::Bundle(BundleError::DigestMismatch { .. })
+        ),
+        "{damaged}"
+    );
 }

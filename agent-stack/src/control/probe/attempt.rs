@@ -40,7 +40,11 @@ struct Executed {
 
 impl Prober<'_> {
     /// Runs one probe; trouble on the way to it is `NOT_RUN`.
-    pub(super) async fn attempt(&self, probe: &EgressProbe, targets: &Targets) -> EgressObservation {
+    pub(super) async fn attempt(
+        &self,
+        probe: &EgressProbe,
+        targets: &Targets,
+    ) -> EgressObservation {
         let mut observed = observation(probe);
         let address = match targets.address(probe) {
             Ok(address) => address,
@@ -59,7 +63,15 @@ impl Prober<'_> {
 
     async fn natively(&self, probe: &EgressProbe, address: SocketAddr) -> Result<Seen, String> {
         let part = origin_part(probe.origin());
-        let answer = self.peers.post(part, "/v1/probe", &parameters(probe, address), timeout(probe) + GRACE).await;
+        let answer = self
+            .peers
+            .post(
+                part,
+                "/v1/probe",
+                &parameters(probe, address),
+                timeout(probe) + GRACE,
+            )
+            .await;
         answer.map_err(|error| failure::chain(&error))
     }
 
@@ -67,9 +79,13 @@ impl Prober<'_> {
         // JSON text is a Python literal only as a quoted string: quoting twice makes it one.
         let quoted = json!(parameters(probe, address).to_string());
         let seconds = timeout(probe).as_secs() + 5;
-        let call = json!({"code": format!("PARAMETERS = {quoted}\n{PYTHON}"), "timeoutSeconds": seconds});
+        let call =
+            json!({"code": format!("PARAMETERS = {quoted}\n{PYTHON}"), "timeoutSeconds": seconds});
         let part = origin_part(probe.origin());
-        let answer = self.peers.post(part, "/v1/execute", &call, timeout(probe) + GRACE).await;
+        let answer = self
+            .peers
+            .post(part, "/v1/execute", &call, timeout(probe) + GRACE)
+            .await;
         printed(&answer.map_err(|error| failure::chain(&error))?)
     }
 }
@@ -95,8 +111,17 @@ fn printed(executed: &Executed) -> Result<Seen, String> {
     if executed.timed_out {
         return Err("the Python probe was stopped by the interpreter's time limit".to_owned());
     }
-    let last = executed.stdout.lines().rfind(|line| !line.trim().is_empty()).unwrap_or_default();
-    serde_json::from_str(last).map_err(|_| format!("the Python probe printed no finding: {}", executed.stderr.trim()))
+    let last = executed
+        .stdout
+        .lines()
+        .rfind(|line| !line.trim().is_empty())
+        .unwrap_or_default();
+    serde_json::from_str(last).map_err(|_| {
+        format!(
+            "the Python probe printed no finding: {}",
+            executed.stderr.trim()
+        )
+    })
 }
 
 fn record(mut observed: EgressObservation, probe: &EgressProbe, seen: &Seen) -> EgressObservation {

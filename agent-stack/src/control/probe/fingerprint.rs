@@ -29,8 +29,10 @@ struct Reading {
 impl Prober<'_> {
     /// One fingerprint for each origin; one that could not be read says why.
     pub(super) async fn fingerprints(&self) -> Result<Vec<KernelFingerprint>, ProbeError> {
-        let (sandbox, control) =
-            tokio::try_join!(self.fingerprint(Origin::Sandbox), self.fingerprint(Origin::Control))?;
+        let (sandbox, control) = tokio::try_join!(
+            self.fingerprint(Origin::Sandbox),
+            self.fingerprint(Origin::Control)
+        )?;
         Ok(vec![sandbox, control])
     }
 
@@ -44,7 +46,11 @@ impl Prober<'_> {
         };
         place(&mut fingerprint, &pod);
         fingerprint.node_kernel = self.node_kernel(&fingerprint.node).await?;
-        match self.peers.get::<Reading>(part, "/v1/fingerprint", DEADLINE).await {
+        match self
+            .peers
+            .get::<Reading>(part, "/v1/fingerprint", DEADLINE)
+            .await
+        {
             Ok(reading) => read(&mut fingerprint, reading),
             Err(error) => fingerprint.error = failure::chain(&error),
         }
@@ -52,7 +58,11 @@ impl Prober<'_> {
     }
 
     async fn node_kernel(&self, node: &str) -> Result<String, ApiError> {
-        let node = self.api.get(&Kind::NODE.object("", node)).await?.unwrap_or_default();
+        let node = self
+            .api
+            .get(&Kind::NODE.object("", node))
+            .await?
+            .unwrap_or_default();
         Ok(text(&node, "/status/nodeInfo/kernelVersion").to_owned())
     }
 }

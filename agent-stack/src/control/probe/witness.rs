@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 /// How long after the last probe a nonce may still arrive.
-const SETTLE: Duration = Duration::from_millis(1_000);
+const SETTLE: Duration = Duration::from_secs(1);
 const PAUSE: Duration = Duration::from_millis(100);
 const DEADLINE: Duration = Duration::from_secs(3);
 
@@ -20,10 +20,18 @@ struct Receipt {
 
 impl Prober<'_> {
     /// Asks the canary listener for every nonce that was aimed at it.
-    pub(super) async fn ask_witness(&self, probes: &[EgressProbe], observations: &mut [EgressObservation]) {
+    pub(super) async fn ask_witness(
+        &self,
+        probes: &[EgressProbe],
+        observations: &mut [EgressObservation],
+    ) {
         let until = Instant::now() + SETTLE;
-        let aimed_at_it = probes.iter().zip(observations).filter(|(probe, _)| probe.target() == Target::Canary);
-        let asked = aimed_at_it.map(|(probe, observed)| self.ask_one(&probe.nonce, observed, until));
+        let aimed_at_it = probes
+            .iter()
+            .zip(observations)
+            .filter(|(probe, _)| probe.target() == Target::Canary);
+        let asked =
+            aimed_at_it.map(|(probe, observed)| self.ask_one(&probe.nonce, observed, until));
         futures::future::join_all(asked).await;
     }
 
@@ -48,6 +56,9 @@ impl Prober<'_> {
 
     /// `None` when the listener could not be asked.
     async fn receipts(&self, nonce: &str) -> Option<Vec<Receipt>> {
-        self.peers.get(Part::Canary, &format!("/receipts/{nonce}"), DEADLINE).await.ok()
+        self.peers
+            .get(Part::Canary, &format!("/receipts/{nonce}"), DEADLINE)
+            .await
+            .ok()
     }
 }

@@ -57,10 +57,14 @@ impl From<StackError> for Status {
     fn from(error: StackError) -> Self {
         let code = match &error {
             StackError::Plan(_) => Code::InvalidArgument,
-            StackError::Apply { source, .. } if source.refusal().is_some() => Code::FailedPrecondition,
+            StackError::Apply { source, .. } if source.refusal().is_some() => {
+                Code::FailedPrecondition
+            }
             StackError::NotReady { .. } => Code::DeadlineExceeded,
             StackError::Serialise(_) => Code::Internal,
-            StackError::Apply { .. } | StackError::Watch { .. } | StackError::NoAddress => Code::Unavailable,
+            StackError::Apply { .. } | StackError::Watch { .. } | StackError::NoAddress => {
+                Code::Unavailable
+            }
         };
         failure::status(code, &error)
     }
@@ -88,7 +92,9 @@ pub(crate) async fn provision(
     events: &Events<ProvisionEvent>,
 ) -> Result<(), StackError> {
     let deadline = deadline(&request);
-    let spec = request.stack.ok_or(PlanError::Missing { member: "stack" })?;
+    let spec = request
+        .stack
+        .ok_or(PlanError::Missing { member: "stack" })?;
     let plan = Plan::check(spec, (*stage.home).clone())?;
     let progress = Progress::new(events);
     match tokio::time::timeout(deadline, stage.build(&plan, &progress)).await {
@@ -122,7 +128,8 @@ impl Stage {
     ) -> Result<GatewayAddress, StackError> {
         let gateway = self.gateway_address(plan).await?;
         progress.ready("gateway").await;
-        self.apply(&objects::agent(plan, &gateway.url())?, progress).await?;
+        self.apply(&objects::agent(plan, &gateway.url())?, progress)
+            .await?;
         self.part(Part::Agent, progress).await?;
         Ok(gateway)
     }
@@ -140,8 +147,14 @@ impl Stage {
             name: name.to_owned(),
             source,
         };
-        let Some(kind) = Kind::of(object) else { return Err(PlanError::Missing { member: "kind" }.into()) };
-        let applied = self.api.apply(&kind.object(&self.home.namespace, name), object).await.map_err(failed)?;
+        let Some(kind) = Kind::of(object) else {
+            return Err(PlanError::Missing { member: "kind" }.into());
+        };
+        let applied = self
+            .api
+            .apply(&kind.object(&self.home.namespace, name), object)
+            .await
+            .map_err(failed)?;
         progress.applied(&applied).await;
         Ok(())
     }
@@ -149,34 +162,68 @@ impl Stage {
     /// Says of everything that did not answer what its pods are waiting for.
     async fn not_ready(&self, deadline: Duration, progress: &Progress<'_>) -> StackError {
         let selector = format!("{}={}", portproof_proto::names::RUN_LABEL, self.home.run_id);
-        let pods = self.api.list(&Kind::POD.collection(&self.home.namespace), &selector).await.unwrap_or_default();
+        let pods = self
+            .api
+            .list(&Kind::POD.collection(&self.home.namespace), &selector)
+            .await
+            .unwrap_or_default();
         let waiting = progress.waiting();
-        let waiting: Vec<_> = waiting.iter().map(|part| format!("{part}{}", reason(&pods, part))).collect();
-        StackError::NotReady { seconds: deadline.as_secs(), waiting: waiting.join(", ") }
+        let waiting: Vec<_> = waiting
+            .iter()
+            .map(|part| format!("{part}{}", reason(&pods, part)))
+            .collect();
+        StackError::NotReady {
+            seconds: deadline.as_secs(),
+            waiting: waiting.join(", "),
+        }
     }
 }
 
 /// Why the pod of a part does not run, as kubelet and scheduler say it: ` (ErrImageNeverPull: ...)`.
 fn reason(pods: &[Value], part: &str) -> String {
     let of_part = |pod: &&Value| {
-        pod.pointer("/metadata/labels").and_then(|labels| labels.get(portproof_proto::names::PART_LABEL)).and_then(Value::as_str)
+        pod.pointer("/metadata/labels")
+            .and_then(|labels| labels.get(portproof_proto::names::PART_LABEL))
+            .and_then(Value::as_str)
             == Some(part)
     };
-    let places = ["/status/containerStatuses/0/state/waiting", "/status/containerStatuses/0/lastState/terminated"];
+    let places = [
+        "/status/containerStatuses/0/state/waiting",
+        "/status/containerStatuses/0/lastState/terminated",
+    ];
     let of_container = |pod: &Value| {
-        places.iter().filter_map(|place| pod.pointer(place)).map(explain).find(|reason| !reason.is_empty())
+        places
+            .iter()
+            .filter_map(|place| pod.pointer(place))
+            .map(explain)
+            .find(|reason| !reason.is_empty())
     };
     let of_scheduler = |pod: &Value| {
-        let conditions = pod.pointer("/status/conditions").and_then(Value::as_array)?;
-        conditions.iter().find(|condition| text(condition, "/status") == "False").map(explain)
+        let conditions = pod
+            .pointer("/status/conditions")
+            .and_then(Value::as_array)?;
+        conditions
+            .iter()
+            .find(|condition| text(condition, "/status") == "False")
+            .map(explain)
     };
-    let found = pods.iter().filter(of_part).find_map(|pod| of_container(pod).or_else(|| of_scheduler(pod)));
-    found.filter(|reason| !reason.is_empty()).map(|reason| format!(" ({reason})")).unwrap_or_default()
+    let found = pods
+        .iter()
+        .filter(of_part)
+        .find_map(|pod| of_container(pod).or_else(|| of_scheduler(pod)));
+    found
+        .filter(|reason| !reason.is_empty())
+        .map(|reason| format!(" ({reason})"))
+        .unwrap_or_default()
 }
 
 fn explain(state: &Value) -> String {
     let (reason, message) = (text(state, "/reason"), text(state, "/message"));
-    if message.is_empty() { reason.to_owned() } else { format!("{reason}: {message}") }
+    if message.is_empty() {
+        reason.to_owned()
+    } else {
+        format!("{reason}: {message}")
+    }
 }
 
 /// What the caller is told, and what is still awaited.
@@ -190,7 +237,11 @@ impl<'a> Progress<'a> {
     fn new(events: &'a Events<ProvisionEvent>) -> Self {
         let mut waiting: BTreeSet<_> = PARTS.iter().map(|part| part.name()).collect();
         waiting.extend(["gateway", "route/model", "route/tools"]);
-        Self { events, start: Instant::now(), waiting: Mutex::new(waiting) }
+        Self {
+            events,
+            start: Instant::now(),
+            waiting: Mutex::new(waiting),
+        }
     }
 
     async fn applied(&self, object: &Value) {
@@ -198,22 +249,39 @@ impl<'a> Progress<'a> {
     }
 
     async fn ready(&self, part: &'static str) {
-        self.waiting.lock().unwrap_or_else(PoisonError::into_inner).remove(part);
+        self.waiting
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .remove(part);
         let elapsed_ms = u32::try_from(self.start.elapsed().as_millis()).unwrap_or(u32::MAX);
-        self.send(Event::Ready(PartReady { part: part.to_owned(), elapsed_ms })).await;
+        self.send(Event::Ready(PartReady {
+            part: part.to_owned(),
+            elapsed_ms,
+        }))
+        .await;
     }
 
     async fn complete(&self, gateway: GatewayAddress) {
-        let ready = StackReady { gateway_address: gateway.host, gateway_port: u32::from(gateway.port) };
+        let ready = StackReady {
+            gateway_address: gateway.host,
+            gateway_port: u32::from(gateway.port),
+        };
         self.send(Event::Stack(ready)).await;
     }
 
     async fn send(&self, event: Event) {
-        self.events.send(ProvisionEvent { event: Some(event) }).await;
+        self.events
+            .send(ProvisionEvent { event: Some(event) })
+            .await;
     }
 
     fn waiting(&self) -> Vec<&'static str> {
-        self.waiting.lock().unwrap_or_else(PoisonError::into_inner).iter().copied().collect()
+        self.waiting
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .iter()
+            .copied()
+            .collect()
     }
 }
 

@@ -2,7 +2,9 @@
 
 use super::plan::Plan;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, ObjectMeta};
-use portproof_proto::names::{FIELD_MANAGER, MANAGED_BY_LABEL, PART_LABEL, Part, ROLE_LABEL, RUN_LABEL};
+use portproof_proto::names::{
+    FIELD_MANAGER, MANAGED_BY_LABEL, PART_LABEL, Part, ROLE_LABEL, RUN_LABEL,
+};
 use std::collections::BTreeMap;
 
 /// Label that tells what `Provision` made from what the orchestrator made for the agent itself.
@@ -23,7 +25,10 @@ impl Plan {
 
     /// Metadata of an object of one part.
     pub(super) fn part_metadata(&self, part: Part) -> ObjectMeta {
-        ObjectMeta { labels: Some(self.part_labels(part)), ..self.metadata(part.name()) }
+        ObjectMeta {
+            labels: Some(self.part_labels(part)),
+            ..self.metadata(part.name())
+        }
     }
 
     /// Labels of everything.
@@ -34,7 +39,9 @@ impl Plan {
             (MANAGED_BY_LABEL, FIELD_MANAGER),
             (COMPONENT_LABEL, COMPONENT),
         ];
-        labels.map(|(key, value)| (key.to_owned(), value.to_owned())).into()
+        labels
+            .map(|(key, value)| (key.to_owned(), value.to_owned()))
+            .into()
     }
 
     /// Labels of one part.
@@ -46,12 +53,20 @@ impl Plan {
 
     /// What selects the pods of one part.
     pub(super) fn part_selector(&self, part: Part) -> BTreeMap<String, String> {
-        let labels = [(RUN_LABEL, self.home.run_id.as_str()), (PART_LABEL, part.name())];
-        labels.map(|(key, value)| (key.to_owned(), value.to_owned())).into()
+        let labels = [
+            (RUN_LABEL, self.home.run_id.as_str()),
+            (PART_LABEL, part.name()),
+        ];
+        labels
+            .map(|(key, value)| (key.to_owned(), value.to_owned()))
+            .into()
     }
 }
 
 /// A selector of pods by their labels.
 pub(super) fn matching(labels: BTreeMap<String, String>) -> LabelSelector {
-    LabelSelector { match_labels: Some(labels), ..LabelSelector::default() }
+    LabelSelector {
+        match_labels: Some(labels),
+        ..LabelSelector::default()
+    }
 }

@@ -30,16 +30,28 @@ pub(super) fn foundation(plan: &Plan) -> Result<Vec<Value>, serde_json::Error> {
     for part in PARTS {
         objects.push(json(&workload::service(plan, part))?);
     }
-    objects.extend([route::gateway(plan), route::model_route(plan), route::tools_route(plan)]);
+    objects.extend([
+        route::gateway(plan),
+        route::model_route(plan),
+        route::tools_route(plan),
+    ]);
     for part in PARTS.into_iter().filter(|part| *part != Part::Agent) {
-        objects.push(json(&workload::deployment(plan, part, workload::arguments(plan, part)))?);
+        objects.push(json(&workload::deployment(
+            plan,
+            part,
+            workload::arguments(plan, part),
+        ))?);
     }
     Ok(objects)
 }
 
 /// The agent, once it is known where the gateway answers.
 pub(super) fn agent(plan: &Plan, model_url: &str) -> Result<Value, serde_json::Error> {
-    json(&workload::deployment(plan, Part::Agent, workload::agent_arguments(plan, model_url)))
+    json(&workload::deployment(
+        plan,
+        Part::Agent,
+        workload::agent_arguments(plan, model_url),
+    ))
 }
 
 fn json(object: &impl Serialize) -> Result<Value, serde_json::Error> {

@@ -17,7 +17,9 @@ pub(crate) enum PlanError {
     #[error("the gateway port {port} is not between 1 and 65535")]
     Port { port: u32 },
     /// Weights that are no split.
-    #[error("the weights {stable}/{canary} are no split: at least one is positive, none above {MAX_WEIGHT}")]
+    #[error(
+        "the weights {stable}/{canary} are no split: at least one is positive, none above {MAX_WEIGHT}"
+    )]
     Split { stable: u32, canary: u32 },
     /// The upstream is no URL of an HTTP server.
     #[error("the upstream `{upstream}` is not an http(s) URL")]
@@ -56,7 +58,8 @@ pub(crate) struct Faults(BTreeSet<i32>);
 impl Faults {
     /// Checks the numbers of a specification.
     pub(crate) fn check(numbers: &[i32]) -> Result<Self, PlanError> {
-        let known = |number: &i32| Fault::try_from(*number).is_ok_and(|fault| fault != Fault::Unspecified);
+        let known =
+            |number: &i32| Fault::try_from(*number).is_ok_and(|fault| fault != Fault::Unspecified);
         match numbers.iter().find(|number| !known(number)) {
             Some(number) => Err(PlanError::Fault { number: *number }),
             None => Ok(Self(numbers.iter().copied().collect())),
@@ -70,13 +73,22 @@ impl Faults {
 
     /// The faults by name, as [`Faults::read`] reads them.
     pub(crate) fn write(&self) -> String {
-        let names = self.0.iter().filter_map(|number| Fault::try_from(*number).ok()).map(|fault| fault.as_str_name());
+        let names = self
+            .0
+            .iter()
+            .filter_map(|number| Fault::try_from(*number).ok())
+            .map(|fault| fault.as_str_name());
         names.collect::<Vec<_>>().join(",")
     }
 
     /// Reads what [`Faults::write`] wrote; names of no fault are passed over.
     pub(crate) fn read(text: &str) -> Self {
-        Self(text.split(',').filter_map(Fault::from_str_name).map(|fault| fault as i32).collect())
+        Self(
+            text.split(',')
+                .filter_map(Fault::from_str_name)
+                .map(|fault| fault as i32)
+                .collect(),
+        )
     }
 }
 
@@ -94,7 +106,10 @@ impl Plan {
             image: present(spec.image, "image")?,
             image_pull_policy: pull_policy(spec.image_pull_policy),
             gateway_class: present(gateway.class_name, "gateway.class_name")?,
-            gateway_port: u16::try_from(port).ok().filter(|port| *port > 0).ok_or(PlanError::Port { port })?,
+            gateway_port: u16::try_from(port)
+                .ok()
+                .filter(|port| *port > 0)
+                .ok_or(PlanError::Port { port })?,
             hostname: present(gateway.hostname, "gateway.hostname")?,
             runtime_class: present(sandbox.runtime_class, "sandbox.runtime_class")?,
             upstream: upstream(model.upstream)?,
@@ -108,22 +123,37 @@ impl Plan {
 pub(crate) fn check_split(split: TrafficSplit) -> Result<TrafficSplit, PlanError> {
     let TrafficSplit { stable, canary } = split;
     let within = stable <= MAX_WEIGHT && canary <= MAX_WEIGHT;
-    if within && stable + canary > 0 { Ok(split) } else { Err(PlanError::Split { stable, canary }) }
+    if within && stable + canary > 0 {
+        Ok(split)
+    } else {
+        Err(PlanError::Split { stable, canary })
+    }
 }
 
 fn present(text: String, member: &'static str) -> Result<String, PlanError> {
-    if text.is_empty() { Err(PlanError::Missing { member }) } else { Ok(text) }
+    if text.is_empty() {
+        Err(PlanError::Missing { member })
+    } else {
+        Ok(text)
+    }
 }
 
 fn pull_policy(asked: String) -> String {
-    if asked.is_empty() { "IfNotPresent".to_owned() } else { asked }
+    if asked.is_empty() {
+        "IfNotPresent".to_owned()
+    } else {
+        asked
+    }
 }
 
 fn upstream(url: String) -> Result<Option<Upstream>, PlanError> {
     if url.is_empty() {
         return Ok(None);
     }
-    let parsed = url.parse::<http::Uri>().ok().filter(|url| url.host().is_some());
+    let parsed = url
+        .parse::<http::Uri>()
+        .ok()
+        .filter(|url| url.host().is_some());
     let port = parsed.and_then(|parsed| match (parsed.port_u16(), parsed.scheme_str()) {
         (Some(port), Some("http" | "https")) => Some(port),
         (None, Some("http")) => Some(80),

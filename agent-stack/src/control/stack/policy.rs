@@ -6,8 +6,8 @@
 use super::metadata::matching;
 use super::plan::Plan;
 use k8s_openapi::api::networking::v1::{
-    NetworkPolicy, NetworkPolicyEgressRule, NetworkPolicyIngressRule, NetworkPolicyPeer, NetworkPolicyPort,
-    NetworkPolicySpec,
+    NetworkPolicy, NetworkPolicyEgressRule, NetworkPolicyIngressRule, NetworkPolicyPeer,
+    NetworkPolicyPort, NetworkPolicySpec,
 };
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, LabelSelectorRequirement};
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
@@ -22,20 +22,60 @@ const DNS_PORT: u16 = 53;
 pub(super) fn policies(plan: &Plan) -> Vec<NetworkPolicy> {
     let unpoliced = plan.faults.has(Fault::EgressPolicyMissing);
     let mut policies = vec![
-        policy(plan, Part::Control, vec![from_anywhere(&[])], Some(vec![to_anywhere(&[])])),
-        policy(plan, Part::Canary, vec![from_anywhere(&[])], Some(vec![to_anywhere(&[])])),
-        policy(plan, Part::ProbeControl, vec![from_anywhere(&[])], Some(vec![to_anywhere(&[])])),
-        policy(plan, Part::Catalog, vec![from_parts(plan, &[Part::ToolGateway, Part::Control])], Some(telemetry(plan))),
+        policy(
+            plan,
+            Part::Control,
+            vec![from_anywhere(&[])],
+            Some(vec![to_anywhere(&[])]),
+        ),
+        policy(
+            plan,
+            Part::Canary,
+            vec![from_anywhere(&[])],
+            Some(vec![to_anywhere(&[])]),
+        ),
+        policy(
+            plan,
+            Part::ProbeControl,
+            vec![from_anywhere(&[])],
+            Some(vec![to_anywhere(&[])]),
+        ),
+        policy(
+            plan,
+            Part::Catalog,
+            vec![from_parts(plan, &[Part::ToolGateway, Part::Control])],
+            Some(telemetry(plan)),
+        ),
         policy(
             plan,
             Part::Interpreter,
             vec![from_parts(plan, &[Part::ToolGateway, Part::Control])],
             (!unpoliced).then(|| vec![to_part(plan, Part::ToolGateway, HTTP_PORT)]),
         ),
-        policy(plan, Part::ToolGateway, vec![from_anywhere(&[HTTP_PORT])], Some(tool_gateway_egress(plan))),
-        policy(plan, Part::ModelStable, vec![from_anywhere(&[HTTP_PORT])], Some(model_egress(plan))),
-        policy(plan, Part::ModelCanary, vec![from_anywhere(&[HTTP_PORT])], Some(model_egress(plan))),
-        policy(plan, Part::Agent, vec![from_parts(plan, &[Part::Control])], Some(agent_egress(plan))),
+        policy(
+            plan,
+            Part::ToolGateway,
+            vec![from_anywhere(&[HTTP_PORT])],
+            Some(tool_gateway_egress(plan)),
+        ),
+        policy(
+            plan,
+            Part::ModelStable,
+            vec![from_anywhere(&[HTTP_PORT])],
+            Some(model_egress(plan)),
+        ),
+        policy(
+            plan,
+            Part::ModelCanary,
+            vec![from_anywhere(&[HTTP_PORT])],
+            Some(model_egress(plan)),
+        ),
+        policy(
+            plan,
+            Part::Agent,
+            vec![from_parts(plan, &[Part::Control])],
+            Some(agent_egress(plan)),
+        ),
     ];
     policies.push(data_plane(plan));
     policies.push(deny_all(plan, unpoliced));
@@ -44,7 +84,10 @@ pub(super) fn policies(plan: &Plan) -> Vec<NetworkPolicy> {
 
 /// Some implementations run the data plane of a Gateway in the namespace of the Gateway (label of GEP-1762).
 fn data_plane(plan: &Plan) -> NetworkPolicy {
-    let label = ("gateway.networking.k8s.io/gateway-name".to_owned(), GATEWAY.to_owned());
+    let label = (
+        "gateway.networking.k8s.io/gateway-name".to_owned(),
+        GATEWAY.to_owned(),
+    );
     NetworkPolicy {
         metadata: plan.metadata("gateway"),
         spec: Some(NetworkPolicySpec {
@@ -84,7 +127,11 @@ fn policy(
     ingress: Vec<NetworkPolicyIngressRule>,
     egress: Option<Vec<NetworkPolicyEgressRule>>,
 ) -> NetworkPolicy {
-    let types = if egress.is_some() { vec!["Ingress".into(), "Egress".into()] } else { vec!["Ingress".into()] };
+    let types = if egress.is_some() {
+        vec!["Ingress".into(), "Egress".into()]
+    } else {
+        vec!["Ingress".into()]
+    };
     NetworkPolicy {
         metadata: plan.part_metadata(part),
         spec: Some(NetworkPolicySpec {
@@ -110,7 +157,11 @@ fn tool_gateway_egress(plan: &Plan) -> Vec<NetworkPolicyEgressRule> {
 
 fn model_egress(plan: &Plan) -> Vec<NetworkPolicyEgressRule> {
     let mut rules = telemetry(plan);
-    rules.extend(plan.upstream.as_ref().map(|upstream| to_anywhere(&[upstream.port])));
+    rules.extend(
+        plan.upstream
+            .as_ref()
+            .map(|upstream| to_anywhere(&[upstream.port])),
+    );
     rules
 }
 
@@ -131,16 +182,25 @@ fn agent_egress(plan: &Plan) -> Vec<NetworkPolicyEgressRule> {
 }
 
 fn dns() -> NetworkPolicyEgressRule {
-    NetworkPolicyEgressRule { to: None, ports: Some(vec![port("UDP", DNS_PORT), port("TCP", DNS_PORT)]) }
+    NetworkPolicyEgressRule {
+        to: None,
+        ports: Some(vec![port("UDP", DNS_PORT), port("TCP", DNS_PORT)]),
+    }
 }
 
 fn to_part(plan: &Plan, part: Part, number: u16) -> NetworkPolicyEgressRule {
-    NetworkPolicyEgressRule { to: Some(vec![peer(plan, part)]), ports: Some(vec![port("TCP", number)]) }
+    NetworkPolicyEgressRule {
+        to: Some(vec![peer(plan, part)]),
+        ports: Some(vec![port("TCP", number)]),
+    }
 }
 
 /// TCP to any address on these ports; without ports, anything.
 fn to_anywhere(ports: &[u16]) -> NetworkPolicyEgressRule {
-    NetworkPolicyEgressRule { to: None, ports: tcp_ports(ports) }
+    NetworkPolicyEgressRule {
+        to: None,
+        ports: tcp_ports(ports),
+    }
 }
 
 fn from_parts(plan: &Plan, parts: &[Part]) -> NetworkPolicyIngressRule {
@@ -152,11 +212,17 @@ fn from_parts(plan: &Plan, parts: &[Part]) -> NetworkPolicyIngressRule {
 
 /// TCP from any address on these ports; without ports, anything.
 fn from_anywhere(ports: &[u16]) -> NetworkPolicyIngressRule {
-    NetworkPolicyIngressRule { from: None, ports: tcp_ports(ports) }
+    NetworkPolicyIngressRule {
+        from: None,
+        ports: tcp_ports(ports),
+    }
 }
 
 fn peer(plan: &Plan, part: Part) -> NetworkPolicyPeer {
-    NetworkPolicyPeer { pod_selector: Some(matching(plan.part_selector(part))), ..NetworkPolicyPeer::default() }
+    NetworkPolicyPeer {
+        pod_selector: Some(matching(plan.part_selector(part))),
+        ..NetworkPolicyPeer::default()
+    }
 }
 
 fn tcp_ports(numbers: &[u16]) -> Option<Vec<NetworkPolicyPort>> {

@@ -46,7 +46,10 @@ impl Stage {
         let available = |deployment: Option<&Deployment>| deployment.is_some_and(is_available);
         await_condition(deployments, part.name(), available)
             .await
-            .map_err(|source| StackError::Watch { object: part.name(), source })?;
+            .map_err(|source| StackError::Watch {
+                object: part.name(),
+                source,
+            })?;
         while self.peers.health(part, ATTEMPT).await.is_err() {
             tokio::time::sleep(PAUSE).await;
         }
@@ -59,14 +62,24 @@ impl Stage {
             &GroupVersionKind::gvk("gateway.networking.k8s.io", "v1", Kind::GATEWAY.kind),
             Kind::GATEWAY.plural,
         );
-        let gateways: Api<DynamicObject> = Api::namespaced_with(self.api.client(), &self.home.namespace, &kind);
-        let programmed =
-            |gateway: Option<&DynamicObject>| gateway.is_some_and(|gateway| address(&gateway.data).is_some());
+        let gateways: Api<DynamicObject> =
+            Api::namespaced_with(self.api.client(), &self.home.namespace, &kind);
+        let programmed = |gateway: Option<&DynamicObject>| {
+            gateway.is_some_and(|gateway| address(&gateway.data).is_some())
+        };
         let gateway = await_condition(gateways, GATEWAY, programmed)
             .await
-            .map_err(|source| StackError::Watch { object: GATEWAY, source })?;
-        let host = gateway.and_then(|gateway| address(&gateway.data)).ok_or(StackError::NoAddress)?;
-        Ok(GatewayAddress { host, port: plan.gateway_port })
+            .map_err(|source| StackError::Watch {
+                object: GATEWAY,
+                source,
+            })?;
+        let host = gateway
+            .and_then(|gateway| address(&gateway.data))
+            .ok_or(StackError::NoAddress)?;
+        Ok(GatewayAddress {
+            host,
+            port: plan.gateway_port,
+        })
     }
 
     /// Waits until each model version answers through the Gateway when it is asked for by name.
@@ -76,7 +89,13 @@ impl Stage {
         }
     }
 
-    async fn model_answers(&self, plan: &Plan, gateway: &GatewayAddress, version: &str, part: Part) -> bool {
+    async fn model_answers(
+        &self,
+        plan: &Plan,
+        gateway: &GatewayAddress,
+        version: &str,
+        part: Part,
+    ) -> bool {
         let request = self
             .peers
             .http()
@@ -84,8 +103,13 @@ impl Stage {
             .header(http::header::HOST, &plan.hostname)
             .header(VERSION_HEADER, version)
             .timeout(ATTEMPT);
-        let Ok(answer) = request.send().await else { return false };
-        let backend = answer.headers().get(BACKEND_HEADER).and_then(|backend| backend.to_str().ok());
+        let Ok(answer) = request.send().await else {
+            return false;
+        };
+        let backend = answer
+            .headers()
+            .get(BACKEND_HEADER)
+            .and_then(|backend| backend.to_str().ok());
         answer.status().is_success() && backend == Some(part.name())
     }
 
@@ -111,7 +135,11 @@ async fn until_in_a_row<F: Future<Output = bool>>(mut attempt: impl FnMut() -> F
 
 /// All replicas are of the newest generation and ready.
 fn is_available(deployment: &Deployment) -> bool {
-    let wanted = deployment.spec.as_ref().and_then(|spec| spec.replicas).unwrap_or(1);
+    let wanted = deployment
+        .spec
+        .as_ref()
+        .and_then(|spec| spec.replicas)
+        .unwrap_or(1);
     deployment.status.as_ref().is_some_and(|status| {
         status.observed_generation == deployment.metadata.generation
             && status.replicas == Some(wanted)
@@ -123,9 +151,9 @@ fn is_available(deployment: &Deployment) -> bool {
 /// The address of a Gateway that its controller says is programmed.
 pub(crate) fn address(gateway: &Value) -> Option<String> {
     let conditions = gateway.pointer("/status/conditions")?.as_array()?;
-    let programmed = conditions
-        .iter()
-        .any(|condition| text(condition, "/type") == "Programmed" && text(condition, "/status") == "True");
+    let programmed = conditions.iter().any(|condition| {
+        text(condition, "/type") == "Programmed" && text(condition, "/status") == "True"
+    });
     let address = text(gateway, "/status/addresses/0/value");
     (programmed && !address.is_empty()).then(|| address.to_owned())
 }

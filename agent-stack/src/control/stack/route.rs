@@ -43,7 +43,11 @@ pub(super) fn model_route(plan: &Plan) -> Value {
             backend(Part::ModelCanary, split.canary),
         ],
     });
-    let rules = [by_version("canary", Part::ModelCanary), by_version("stable", Part::ModelStable), weighted];
+    let rules = [
+        by_version("canary", Part::ModelCanary),
+        by_version("stable", Part::ModelStable),
+        weighted,
+    ];
     let mut route = route(plan, MODEL_ROUTE, &rules);
     route["metadata"]["annotations"] = json!({
         SPLIT_ANNOTATION: weights::write(plan.split),

@@ -4,10 +4,10 @@ use super::metadata::matching;
 use super::plan::Plan;
 use k8s_openapi::api::apps::v1::{Deployment, DeploymentSpec};
 use k8s_openapi::api::core::v1::{
-    Affinity, Capabilities, Container, ContainerPort, EmptyDirVolumeSource, EnvVar, EnvVarSource, HTTPGetAction,
-    ObjectFieldSelector, PodAffinity, PodAffinityTerm, PodDNSConfig, PodSecurityContext, PodSpec, PodTemplateSpec,
-    Probe, ResourceRequirements, SeccompProfile, SecurityContext, Service, ServicePort, ServiceSpec, Volume,
-    VolumeMount,
+    Affinity, Capabilities, Container, ContainerPort, EmptyDirVolumeSource, EnvVar, EnvVarSource,
+    HTTPGetAction, ObjectFieldSelector, PodAffinity, PodAffinityTerm, PodDNSConfig,
+    PodSecurityContext, PodSpec, PodTemplateSpec, Probe, ResourceRequirements, SeccompProfile,
+    SecurityContext, Service, ServicePort, ServiceSpec, Volume, VolumeMount,
 };
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
@@ -31,9 +31,19 @@ struct Size {
     memory_limit: &'static str,
 }
 
-const SMALL: Size = Size { cpu: "10m", memory: "32Mi", cpu_limit: "1", memory_limit: "96Mi" };
+const SMALL: Size = Size {
+    cpu: "10m",
+    memory: "32Mi",
+    cpu_limit: "1",
+    memory_limit: "96Mi",
+};
 /// The interpreter: CPython, and under gVisor also the sandbox's own kernel.
-const SANDBOX: Size = Size { cpu: "50m", memory: "128Mi", cpu_limit: "1", memory_limit: "384Mi" };
+const SANDBOX: Size = Size {
+    cpu: "50m",
+    memory: "128Mi",
+    cpu_limit: "1",
+    memory_limit: "384Mi",
+};
 
 /// The Deployment of a part; `arguments` are those of the binary.
 pub(super) fn deployment(plan: &Plan, part: Part, arguments: Vec<String>) -> Deployment {
@@ -43,7 +53,10 @@ pub(super) fn deployment(plan: &Plan, part: Part, arguments: Vec<String>) -> Dep
             replicas: Some(1),
             selector: matching(plan.part_selector(part)),
             template: PodTemplateSpec {
-                metadata: Some(ObjectMeta { labels: Some(plan.part_labels(part)), ..ObjectMeta::default() }),
+                metadata: Some(ObjectMeta {
+                    labels: Some(plan.part_labels(part)),
+                    ..ObjectMeta::default()
+                }),
                 spec: Some(pod(plan, part, arguments)),
             },
             ..DeploymentSpec::default()
@@ -73,7 +86,8 @@ pub(super) fn service(plan: &Plan, part: Part) -> Service {
 /// What the binary is called with for every part but the agent, which needs the gateway's address.
 pub(super) fn arguments(plan: &Plan, part: Part) -> Vec<String> {
     let mut arguments = vec![subcommand(part)];
-    let mut add = |more: &[&str]| arguments.extend(more.iter().map(|argument| (*argument).to_owned()));
+    let mut add =
+        |more: &[&str]| arguments.extend(more.iter().map(|argument| (*argument).to_owned()));
     match part {
         Part::ModelStable | Part::ModelCanary => {
             add(&["--name", part.name()]);
@@ -81,7 +95,9 @@ pub(super) fn arguments(plan: &Plan, part: Part) -> Vec<String> {
                 add(&["--upstream", &upstream.url]);
             }
         }
-        Part::ToolGateway if plan.faults.has(Fault::ToolHidden) => add(&["--hide-tool", HIDDEN_TOOL]),
+        Part::ToolGateway if plan.faults.has(Fault::ToolHidden) => {
+            add(&["--hide-tool", HIDDEN_TOOL]);
+        }
         Part::Catalog if plan.faults.has(Fault::CatalogChanged) => add(&["--changed"]),
         _ => {}
     }
@@ -94,8 +110,15 @@ pub(super) fn arguments(plan: &Plan, part: Part) -> Vec<String> {
 /// What the binary is called with as the agent.
 pub(super) fn agent_arguments(plan: &Plan, model_url: &str) -> Vec<String> {
     let tools = format!("http://{}:{HTTP_PORT}/mcp", Part::ToolGateway.name());
-    let arguments =
-        ["agent", "--model-url", model_url, "--model-host", &plan.hostname, "--gateway-url", &tools];
+    let arguments = [
+        "agent",
+        "--model-url",
+        model_url,
+        "--model-host",
+        &plan.hostname,
+        "--gateway-url",
+        &tools,
+    ];
     arguments.map(str::to_owned).to_vec()
 }
 
@@ -131,7 +154,10 @@ fn pod(plan: &Plan, part: Part, arguments: Vec<String>) -> PodSpec {
             run_as_user: Some(USER),
             run_as_group: Some(USER),
             fs_group: Some(USER),
-            seccomp_profile: Some(SeccompProfile { type_: "RuntimeDefault".into(), ..SeccompProfile::default() }),
+            seccomp_profile: Some(SeccompProfile {
+                type_: "RuntimeDefault".into(),
+                ..SeccompProfile::default()
+            }),
             ..PodSecurityContext::default()
         }),
         volumes: Some(vec![Volume {
@@ -151,7 +177,11 @@ fn is_model(part: Part) -> bool {
 }
 
 fn container(plan: &Plan, part: Part, arguments: Vec<String>) -> Container {
-    let size = if part == Part::Interpreter { SANDBOX } else { SMALL };
+    let size = if part == Part::Interpreter {
+        SANDBOX
+    } else {
+        SMALL
+    };
     Container {
         name: part.name().to_owned(),
         image: Some(plan.image.clone()),
@@ -160,13 +190,16 @@ fn container(plan: &Plan, part: Part, arguments: Vec<String>) -> Container {
         args: Some(arguments),
         env: Some(environment(plan)),
         ports: Some(container_ports(part)),
-        readiness_probe: Some(health(1, 30)),
+        readiness_probe: Some(health(1, 3)),
         liveness_probe: Some(health(10, 6)),
         resources: Some(size.requirements()),
         security_context: Some(SecurityContext {
             allow_privilege_escalation: Some(false),
             read_only_root_filesystem: Some(true),
-            capabilities: Some(Capabilities { drop: Some(vec!["ALL".into()]), add: None }),
+            capabilities: Some(Capabilities {
+                drop: Some(vec!["ALL".into()]),
+                add: None,
+            }),
             ..SecurityContext::default()
         }),
         volume_mounts: Some(vec![VolumeMount {
@@ -182,7 +215,10 @@ impl Size {
     fn requirements(&self) -> ResourceRequirements {
         let quantities = |cpu: &str, memory: &str| {
             let pair = [("cpu", cpu), ("memory", memory)];
-            Some(pair.map(|(name, value)| (name.to_owned(), Quantity(value.to_owned()))).into())
+            Some(
+                pair.map(|(name, value)| (name.to_owned(), Quantity(value.to_owned())))
+                    .into(),
+            )
         };
         ResourceRequirements {
             requests: quantities(self.cpu, self.memory),
@@ -206,26 +242,40 @@ fn environment(plan: &Plan) -> Vec<EnvVar> {
 }
 
 fn value(name: &str, value: &str) -> EnvVar {
-    EnvVar { name: name.to_owned(), value: Some(value.to_owned()), value_from: None }
+    EnvVar {
+        name: name.to_owned(),
+        value: Some(value.to_owned()),
+        value_from: None,
+    }
 }
 
 fn field(name: &str, path: &str) -> EnvVar {
-    let selector = ObjectFieldSelector { field_path: path.to_owned(), api_version: None };
-    let source = EnvVarSource { field_ref: Some(selector), ..EnvVarSource::default() };
-    EnvVar { name: name.to_owned(), value: None, value_from: Some(source) }
+    let selector = ObjectFieldSelector {
+        field_path: path.to_owned(),
+        api_version: None,
+    };
+    let source = EnvVarSource {
+        field_ref: Some(selector),
+        ..EnvVarSource::default()
+    };
+    EnvVar {
+        name: name.to_owned(),
+        value: None,
+        value_from: Some(source),
+    }
 }
 
 fn container_ports(part: Part) -> Vec<ContainerPort> {
-    let port = |name: &str, protocol: &str, port: u16| ContainerPort {
+    let listening = |name: &str, protocol: &str, number: u16| ContainerPort {
         name: Some(name.to_owned()),
         protocol: Some(protocol.to_owned()),
-        container_port: i32::from(port),
+        container_port: i32::from(number),
         ..ContainerPort::default()
     };
-    let mut ports = vec![port("http", "TCP", HTTP_PORT)];
+    let mut ports = vec![listening("http", "TCP", HTTP_PORT)];
     if part == Part::Canary {
-        ports.push(port("canary-tcp", "TCP", CANARY_PORT));
-        ports.push(port("canary-udp", "UDP", CANARY_PORT));
+        ports.push(listening("canary-tcp", "TCP", CANARY_PORT));
+        ports.push(listening("canary-udp", "UDP", CANARY_PORT));
     }
     ports
 }
@@ -265,10 +315,16 @@ fn beside(plan: &Plan, part: Part) -> Affinity {
         required_during_scheduling_ignored_during_execution: Some(vec![term]),
         ..PodAffinity::default()
     };
-    Affinity { pod_affinity: Some(affinity), ..Affinity::default() }
+    Affinity {
+        pod_affinity: Some(affinity),
+        ..Affinity::default()
+    }
 }
 
 /// Untrusted code gets no resolver: names are a way out too.
 fn no_resolver() -> PodDNSConfig {
-    PodDNSConfig { nameservers: Some(vec!["127.0.0.1".into()]), ..PodDNSConfig::default() }
+    PodDNSConfig {
+        nameservers: Some(vec!["127.0.0.1".into()]),
+        ..PodDNSConfig::default()
+    }
 }

@@ -2,7 +2,9 @@
 
 use super::Spool;
 use bytes::Bytes;
-use opentelemetry_proto::tonic::collector::trace::v1::trace_service_server::{TraceService, TraceServiceServer};
+use opentelemetry_proto::tonic::collector::trace::v1::trace_service_server::{
+    TraceService, TraceServiceServer,
+};
 use opentelemetry_proto::tonic::collector::trace::v1::{
     ExportTracePartialSuccess, ExportTraceServiceRequest, ExportTraceServiceResponse,
 };
@@ -29,7 +31,8 @@ pub(crate) async fn serve(
     spool: Arc<Spool>,
     stop: CancellationToken,
 ) -> Result<(), tonic::transport::Error> {
-    let traces = TraceServiceServer::new(Receiver { spool }).max_decoding_message_size(MAX_BATCH_BYTES);
+    let traces =
+        TraceServiceServer::new(Receiver { spool }).max_decoding_message_size(MAX_BATCH_BYTES);
     Server::builder()
         .timeout(EXPORT_DEADLINE)
         .add_service(traces)
@@ -50,12 +53,17 @@ impl TraceService for Receiver {
     ) -> Result<Response<ExportTraceServiceResponse>, Status> {
         let request = request.into_inner();
         let kept = self.spool.push(Bytes::from(request.encode_to_vec()));
-        Ok(Response::new(ExportTraceServiceResponse { partial_success: (!kept).then(|| rejected(&request)) }))
+        Ok(Response::new(ExportTraceServiceResponse {
+            partial_success: (!kept).then(|| rejected(&request)),
+        }))
     }
 }
 
 fn rejected(request: &ExportTraceServiceRequest) -> ExportTracePartialSuccess {
-    let scopes = request.resource_spans.iter().flat_map(|resource| &resource.scope_spans);
+    let scopes = request
+        .resource_spans
+        .iter()
+        .flat_map(|resource| &resource.scope_spans);
     let spans = scopes.map(|scope| scope.spans.len()).sum::<usize>();
     tracing::warn!(spans, "telemetry dropped: the spool is full");
     ExportTracePartialSuccess {

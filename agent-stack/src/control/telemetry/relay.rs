@@ -15,13 +15,15 @@ pub(crate) async fn relay(
     mut acknowledgements: impl Stream<Item = Result<TelemetryAck, Status>> + Unpin,
     events: Events<TelemetryBatch>,
 ) -> Result<(), Status> {
-    let Some(first) = acknowledgements.next().await.transpose()? else { return Ok(()) };
+    let Some(first) = acknowledgements.next().await.transpose()? else {
+        return Ok(());
+    };
     spool.acknowledge(first.acknowledged);
     let mut sent = first.acknowledged;
     loop {
         while let Some((entry, dropped)) = spool.after(sent) {
             sent = entry.sequence;
-            events.send(batch(entry, dropped, &cluster_uid)).await;
+            events.send(batch(&entry, dropped, &cluster_uid)).await;
         }
         tokio::select! {
             next = acknowledgements.next() => match next.transpose()? {
@@ -33,7 +35,7 @@ pub(crate) async fn relay(
     }
 }
 
-fn batch(entry: Entry, dropped: u64, cluster_uid: &str) -> TelemetryBatch {
+fn batch(entry: &Entry, dropped: u64, cluster_uid: &str) -> TelemetryBatch {
     TelemetryBatch {
         sequence: entry.sequence,
         cluster_uid: cluster_uid.to_owned(),
@@ -42,3 +44,6 @@ fn batch(entry: Entry, dropped: u64, cluster_uid: &str) -> TelemetryBatch {
         dropped,
     }
 }
+
+#[cfg(test)]
+mod tests;

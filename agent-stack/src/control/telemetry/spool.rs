@@ -46,25 +46,38 @@ struct State {
 
 impl Default for Spool {
     fn default() -> Self {
-        Self::bounded(Limits { bytes: MAX_BYTES, batches: MAX_BATCHES })
+        Self::bounded(Limits {
+            bytes: MAX_BYTES,
+            batches: MAX_BATCHES,
+        })
     }
 }
 
 impl Spool {
     pub(crate) fn bounded(limits: Limits) -> Self {
-        Self { state: Mutex::default(), last: watch::Sender::new(0), limits }
+        Self {
+            state: Mutex::default(),
+            last: watch::Sender::new(0),
+            limits,
+        }
     }
 
     /// Takes a batch in; `false` when there was no room for it.
     pub(crate) fn push(&self, otlp: Bytes) -> bool {
         let mut state = self.state();
-        if state.waiting.len() >= self.limits.batches || state.bytes + otlp.len() > self.limits.bytes {
+        if state.waiting.len() >= self.limits.batches
+            || state.bytes + otlp.len() > self.limits.bytes
+        {
             state.dropped += 1;
             return false;
         }
         state.last += 1;
         state.bytes += otlp.len();
-        let entry = Entry { sequence: state.last, received_ns: clock::now_ns(), otlp };
+        let entry = Entry {
+            sequence: state.last,
+            received_ns: clock::now_ns(),
+            otlp,
+        };
         state.waiting.push_back(entry);
         self.last.send_replace(state.last);
         true
@@ -73,7 +86,11 @@ impl Spool {
     /// Forgets everything up to and including `sequence`.
     pub(crate) fn acknowledge(&self, sequence: u64) {
         let mut state = self.state();
-        while state.waiting.front().is_some_and(|entry| entry.sequence <= sequence) {
+        while state
+            .waiting
+            .front()
+            .is_some_and(|entry| entry.sequence <= sequence)
+        {
             if let Some(entry) = state.waiting.pop_front() {
                 state.bytes -= entry.otlp.len();
             }
@@ -83,14 +100,23 @@ impl Spool {
     /// The first batch after `sequence`, with the number of batches dropped so far.
     pub(crate) fn after(&self, sequence: u64) -> Option<(Entry, u64)> {
         let state = self.state();
-        let first = state.waiting.partition_point(|entry| entry.sequence <= sequence);
-        state.waiting.get(first).map(|entry| (entry.clone(), state.dropped))
+        let first = state
+            .waiting
+            .partition_point(|entry| entry.sequence <= sequence);
+        state
+            .waiting
+            .get(first)
+            .map(|entry| (entry.clone(), state.dropped))
     }
 
     /// Returns once a batch after `sequence` has been taken in.
     pub(crate) async fn grown(&self, sequence: u64) {
         // The sender lives as long as the spool, so the wait cannot fail.
-        let _ = self.last.subscribe().wait_for(|last| *last > sequence).await;
+        let _ = self
+            .last
+            .subscribe()
+            .wait_for(|last| *last > sequence)
+            .await;
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -125,18 +151,27 @@ mod tests {
 
     #[test]
     fn a_full_spool_counts_what_it_drops_and_leaves_no_gap() {
-        let spool = Spool::bounded(Limits { bytes: 100, batches: 1 });
+        let spool = Spool::bounded(Limits {
+            bytes: 100,
+            batches: 1,
+        });
         assert!(spool.push(Bytes::from_static(b"a")));
         assert!(!spool.push(Bytes::from_static(b"b")));
         spool.acknowledge(1);
         assert!(spool.push(Bytes::from_static(b"c")));
         let (entry, dropped) = spool.after(1).unwrap();
-        assert_eq!((entry.sequence, entry.otlp.as_ref(), dropped), (2, b"c".as_ref(), 1));
+        assert_eq!(
+            (entry.sequence, entry.otlp.as_ref(), dropped),
+            (2, b"c".as_ref(), 1)
+        );
     }
 
     #[test]
     fn a_batch_larger_than_the_room_is_dropped() {
-        let spool = Spool::bounded(Limits { bytes: 2, batches: 9 });
+        let spool = Spool::bounded(Limits {
+            bytes: 2,
+            batches: 9,
+        });
         assert!(!spool.push(Bytes::from_static(b"abc")));
     }
 

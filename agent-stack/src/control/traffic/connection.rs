@@ -46,7 +46,12 @@ pub(super) struct Slot {
 
 impl Slot {
     pub(super) fn new(target: Arc<Target>, dialled: Arc<AtomicU32>) -> Self {
-        Self { target, dialled, open: None, number: 0 }
+        Self {
+            target,
+            dialled,
+            open: None,
+            number: 0,
+        }
     }
 
     /// Number of the connection in use, or last tried.
@@ -64,7 +69,9 @@ impl Slot {
     pub(super) async fn ask(&mut self) -> Result<Answer, TrafficFailure> {
         let deadline = Instant::now() + self.target.timeout;
         self.connect(deadline).await?;
-        let Some(sender) = self.open.as_mut() else { return Err(TrafficFailure::Connect) };
+        let Some(sender) = self.open.as_mut() else {
+            return Err(TrafficFailure::Connect);
+        };
         let outcome = timeout_at(deadline, exchange(sender, self.target.request())).await;
         let outcome = outcome.unwrap_or(Err(TrafficFailure::Timeout));
         if outcome.is_err() {
@@ -85,7 +92,11 @@ impl Slot {
         }
         self.number = self.dialled.fetch_add(1, Ordering::Relaxed);
         let dial = dial(&self.target.host, self.target.port);
-        self.open = Some(timeout_at(deadline, dial).await.unwrap_or(Err(TrafficFailure::Connect))?);
+        self.open = Some(
+            timeout_at(deadline, dial)
+                .await
+                .unwrap_or(Err(TrafficFailure::Connect))?,
+        );
         Ok(())
     }
 }
@@ -97,7 +108,9 @@ async fn dial(host: &str, port: u16) -> Result<SendRequest<Empty<Bytes>>, Traffi
         Ok::<_, std::io::Error>(stream)
     };
     let stream = connect.await.map_err(|_| TrafficFailure::Connect)?;
-    let (sender, connection) = handshake(TokioIo::new(stream)).await.map_err(|_| TrafficFailure::Connect)?;
+    let (sender, connection) = handshake(TokioIo::new(stream))
+        .await
+        .map_err(|_| TrafficFailure::Connect)?;
     // Ends with the sender; its error is also the error of the request in flight.
     tokio::spawn(async move {
         let _ = connection.await;
@@ -109,9 +122,18 @@ async fn exchange(
     sender: &mut SendRequest<Empty<Bytes>>,
     request: Request<Empty<Bytes>>,
 ) -> Result<Answer, TrafficFailure> {
-    let answer = sender.send_request(request).await.map_err(|error| classify(&error))?;
-    let backend = answer.headers().get(BACKEND_HEADER).and_then(|backend| backend.to_str().ok());
-    let summary = Answer { status: answer.status().as_u16(), backend: backend.unwrap_or_default().to_owned() };
+    let answer = sender
+        .send_request(request)
+        .await
+        .map_err(|error| classify(&error))?;
+    let backend = answer
+        .headers()
+        .get(BACKEND_HEADER)
+        .and_then(|backend| backend.to_str().ok());
+    let summary = Answer {
+        status: answer.status().as_u16(),
+        backend: backend.unwrap_or_default().to_owned(),
+    };
     let mut body = answer.into_body();
     while let Some(frame) = body.frame().await {
         frame.map_err(|error| classify(&error))?;

@@ -24,7 +24,9 @@ pub(crate) enum DriveError {
     #[error("the gateway could not be read")]
     Api(#[from] ApiError),
     /// The stack is not provisioned.
-    #[error("there is no Gateway `{GATEWAY}` with an address, or no HTTPRoute `{MODEL_ROUTE}` with a host name")]
+    #[error(
+        "there is no Gateway `{GATEWAY}` with an address, or no HTTPRoute `{MODEL_ROUTE}` with a host name"
+    )]
     NoGateway,
     /// The plan cannot be carried out.
     #[error("the load plan is not valid")]
@@ -65,7 +67,11 @@ pub(crate) async fn drive(
     let target = plan.target(entrance.host, entrance.port, &entrance.hostname)?;
     let before = Counts::read(peers).await;
     let prepared = run::prepare(&plan, target).await;
-    events.send(event(Event::Started(TrafficStarted { monotonic_ns: clock::now_ns() }))).await;
+    events
+        .send(event(Event::Started(TrafficStarted {
+            monotonic_ns: clock::now_ns(),
+        })))
+        .await;
     let mut finished = prepared.carry_out(events).await?;
     finished.received = Counts::read(peers).await.since(&before);
     events.send(event(Event::Finished(finished))).await;
@@ -77,13 +83,31 @@ fn event(event: Event) -> TrafficEvent {
 }
 
 async fn entrance(api: &ApiServer, namespace: &str) -> Result<Entrance, DriveError> {
-    let gateway = api.get(&Kind::GATEWAY.object(namespace, GATEWAY)).await?.unwrap_or_default();
-    let route = api.get(&Kind::HTTP_ROUTE.object(namespace, MODEL_ROUTE)).await?.unwrap_or_default();
+    let gateway = api
+        .get(&Kind::GATEWAY.object(namespace, GATEWAY))
+        .await?
+        .unwrap_or_default();
+    let route = api
+        .get(&Kind::HTTP_ROUTE.object(namespace, MODEL_ROUTE))
+        .await?
+        .unwrap_or_default();
     let host = gateway_address(&gateway).ok_or(DriveError::NoGateway)?;
-    let port = gateway.pointer("/spec/listeners/0/port").and_then(serde_json::Value::as_u64);
-    let port = port.and_then(|port| u16::try_from(port).ok()).ok_or(DriveError::NoGateway)?;
+    let port = gateway
+        .pointer("/spec/listeners/0/port")
+        .and_then(serde_json::Value::as_u64);
+    let port = port
+        .and_then(|port| u16::try_from(port).ok())
+        .ok_or(DriveError::NoGateway)?;
     let hostname = text(&route, "/spec/hostnames/0").to_owned();
-    if hostname.is_empty() { Err(DriveError::NoGateway) } else { Ok(Entrance { host, port, hostname }) }
+    if hostname.is_empty() {
+        Err(DriveError::NoGateway)
+    } else {
+        Ok(Entrance {
+            host,
+            port,
+            hostname,
+        })
+    }
 }
 
 #[cfg(test)]

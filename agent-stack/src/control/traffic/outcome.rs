@@ -15,7 +15,11 @@ pub(super) struct Answer {
 impl Answer {
     /// Anything outside 2xx is a failed request.
     pub(super) fn failure(&self) -> TrafficFailure {
-        if (200..300).contains(&self.status) { TrafficFailure::Unspecified } else { TrafficFailure::Status }
+        if (200..300).contains(&self.status) {
+            TrafficFailure::Unspecified
+        } else {
+            TrafficFailure::Status
+        }
     }
 }
 
@@ -33,5 +37,8 @@ pub(super) fn classify(error: &hyper::Error) -> TrafficFailure {
 
 fn io_kind(error: &hyper::Error) -> Option<io::ErrorKind> {
     let causes = std::iter::successors(error.source(), |&cause| cause.source());
-    causes.filter_map(|cause| cause.downcast_ref::<io::Error>()).map(io::Error::kind).next()
+    causes
+        .filter_map(|cause| cause.downcast_ref::<io::Error>())
+        .map(io::Error::kind)
+        .next()
 }

@@ -24,7 +24,13 @@ impl Counts {
             let answer = peers.get::<Requests>(part, "/requests", DEADLINE).await;
             answer.ok().map(|requests| (part, requests.count))
         });
-        Self(futures::future::join_all(answers).await.into_iter().flatten().collect())
+        Self(
+            futures::future::join_all(answers)
+                .await
+                .into_iter()
+                .flatten()
+                .collect(),
+        )
     }
 
     /// What each backend had since `earlier`, where both moments are known and the backend was not restarted.
@@ -45,6 +51,9 @@ mod tests {
     fn a_backend_that_was_restarted_is_left_out() {
         let earlier = Counts([(Part::ModelStable, 10), (Part::ModelCanary, 10)].into());
         let later = Counts([(Part::ModelStable, 25), (Part::ModelCanary, 3)].into());
-        assert_eq!(later.since(&earlier), HashMap::from([("model-stable".to_owned(), 15)]));
+        assert_eq!(
+            later.since(&earlier),
+            HashMap::from([("model-stable".to_owned(), 15)])
+        );
     }
 }

@@ -2,9 +2,11 @@
 
 use super::weights;
 use crate::control::api::{ApiError, ApiServer, Kind, text};
-use crate::control::stack::{FAULTS_ANNOTATION, Faults, PlanError, SPLIT_ANNOTATION, STABLE_FIRST, check_split};
+use crate::control::stack::{
+    FAULTS_ANNOTATION, Faults, PlanError, SPLIT_ANNOTATION, STABLE_FIRST, check_split,
+};
 use crate::control::{clock, failure};
-use portproof_proto::names::MODEL_ROUTE;
+use portproof_proto::names::{MODEL_ROUTE, Part};
 use portproof_proto::v1::{SetTrafficSplitRequest, SetTrafficSplitResponse, TrafficSplit};
 use serde_json::{Value, json};
 use std::sync::Arc;
@@ -53,12 +55,26 @@ pub(crate) struct Keeper {
 impl Keeper {
     pub(crate) fn new(api: ApiServer, namespace: &str) -> Self {
         let path = Kind::HTTP_ROUTE.object(namespace, MODEL_ROUTE);
-        Self { route: Arc::new(Route { api, path, changing: Mutex::new(()) }), dead_man: Mutex::new(None) }
+        Self {
+            route: Arc::new(Route {
+                api,
+                path,
+                changing: Mutex::new(()),
+            }),
+            dead_man: Mutex::new(None),
+        }
     }
 
     /// Sets the split; any earlier dead-man time ends here.
-    pub(crate) async fn set(&self, request: &SetTrafficSplitRequest) -> Result<SetTrafficSplitResponse, SplitError> {
-        let asked = check_split(request.split.ok_or(PlanError::Missing { member: "split" })?)?;
+    pub(crate) async fn set(
+        &self,
+        request: &SetTrafficSplitRequest,
+    ) -> Result<SetTrafficSplitResponse, SplitError> {
+        let asked = check_split(
+            request
+                .split
+                .ok_or(PlanError::Missing { member: "split" })?,
+        )?;
         let mut dead_man = self.dead_man.lock().await;
         stop(dead_man.take());
         let response = self.route.change(asked).await?;
@@ -91,7 +107,8 @@ impl Route {
     async fn change(&self, asked: TrafficSplit) -> Result<SetTrafficSplitResponse, SplitError> {
         let _one_at_a_time = self.changing.lock().await;
         let route = self.read().await?;
-        self.patch(&route, weights::change(asked, &faults(&route))).await
+        self.patch(&route, weights::change(asked, &faults(&route)))
+            .await
     }
 
     /// Puts the provisioned split back after `after`, as often as it takes.
@@ -101,7 +118,10 @@ impl Route {
             if matches!(error, SplitError::NoRoute | SplitError::NoSplit) {
                 return;
             }
-            tracing::warn!(error = failure::chain(&error), "the split was not put back yet");
+            tracing::warn!(
+                error = failure::chain(&error),
+                "the split was not put back yet"
+            );
             tokio::time::sleep(RETRY).await;
         }
         tracing::warn!("nobody called in time: the provisioned split is back");
@@ -110,9 +130,15 @@ impl Route {
     async fn restore(&self) -> Result<SetTrafficSplitResponse, SplitError> {
         let _one_at_a_time = self.changing.lock().await;
         let route = self.read().await?;
-        let provisioned = route.pointer("/metadata/annotations").and_then(|all| all.get(SPLIT_ANNOTATION));
-        let provisioned = provisioned.and_then(Value::as_str).and_then(weights::read).ok_or(SplitError::NoSplit)?;
-        self.patch(&route, weights::serve(provisioned, &faults(&route))).await
+        let provisioned = route
+            .pointer("/metadata/annotations")
+            .and_then(|all| all.get(SPLIT_ANNOTATION));
+        let provisioned = provisioned
+            .and_then(Value::as_str)
+            .and_then(weights::read)
+            .ok_or(SplitError::NoSplit)?;
+        self.patch(&route, weights::serve(provisioned, &faults(&route)))
+            .await
     }
 
     async fn read(&self) -> Result<Value, SplitError> {
@@ -120,7 +146,11 @@ impl Route {
     }
 
     /// Changes the two weights and nothing else; a route that changed its shape meanwhile is left alone.
-    async fn patch(&self, route: &Value, split: TrafficSplit) -> Result<SetTrafficSplitResponse, SplitError> {
+    async fn patch(
+        &self,
+        route: &Value,
+        split: TrafficSplit,
+    ) -> Result<SetTrafficSplitResponse, SplitError> {
         let (rule, previous) = splitting_rule(route).ok_or(SplitError::NoSplit)?;
         let operations = operations(rule, split);
         let sent_ns = clock::now_ns();
@@ -135,32 +165,51 @@ impl Route {
 }
 
 fn faults(route: &Value) -> Faults {
-    let written = route.pointer("/metadata/annotations").and_then(|all| all.get(FAULTS_ANNOTATION));
+    let written = route
+        .pointer("/metadata/annotations")
+        .and_then(|all| all.get(FAULTS_ANNOTATION));
     Faults::read(written.and_then(Value::as_str).unwrap_or_default())
 }
 
 /// The index of the rule whose backends are both versions, with the weights it has.
 fn splitting_rule(route: &Value) -> Option<(usize, TrafficSplit)> {
     let rules = route.pointer("/spec/rules").and_then(Value::as_array)?;
-    rules.iter().enumerate().find_map(|(index, rule)| Some((index, weights_of(rule)?)))
+    rules
+        .iter()
+        .enumerate()
+        .find_map(|(index, rule)| Some((index, weights_of(rule)?)))
 }
 
 fn weights_of(rule: &Value) -> Option<TrafficSplit> {
     let backends = rule.get("backendRefs").and_then(Value::as_array)?;
-    let names: Vec<_> = backends.iter().map(|backend| text(backend, "/name")).collect();
+    let names: Vec<_> = backends
+        .iter()
+        .map(|backend| text(backend, "/name"))
+        .collect();
     // A weight that is absent is 1 (Gateway API, BackendRef).
     let weight = |index: usize| {
-        let weight = backends[index].get("weight").and_then(Value::as_u64).unwrap_or(1);
+        let weight = backends[index]
+            .get("weight")
+            .and_then(Value::as_u64)
+            .unwrap_or(1);
         u32::try_from(weight).ok()
     };
-    let both = names == STABLE_FIRST.map(|part| part.name());
-    if both { Some(TrafficSplit { stable: weight(0)?, canary: weight(1)? }) } else { None }
+    let both = names == STABLE_FIRST.map(Part::name);
+    if both {
+        Some(TrafficSplit {
+            stable: weight(0)?,
+            canary: weight(1)?,
+        })
+    } else {
+        None
+    }
 }
 
 /// RFC 6902: `test` makes the patch fail whole when the backends are not where they were.
 fn operations(rule: usize, split: TrafficSplit) -> Value {
     let [stable, canary] = STABLE_FIRST;
-    let place = |backend: usize, member: &str| format!("/spec/rules/{rule}/backendRefs/{backend}/{member}");
+    let place =
+        |backend: usize, member: &str| format!("/spec/rules/{rule}/backendRefs/{backend}/{member}");
     json!([
         {"op": "test", "path": place(0, "name"), "value": stable.name()},
         {"op": "test", "path": place(1, "name"), "value": canary.name()},

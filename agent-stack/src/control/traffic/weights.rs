@@ -16,7 +16,10 @@ pub(crate) fn write(split: TrafficSplit) -> String {
 /// Reads what [`write`] wrote.
 pub(crate) fn read(text: &str) -> Option<TrafficSplit> {
     let (stable, canary) = text.split_once('/')?;
-    Some(TrafficSplit { stable: stable.parse().ok()?, canary: canary.parse().ok()? })
+    Some(TrafficSplit {
+        stable: stable.parse().ok()?,
+        canary: canary.parse().ok()?,
+    })
 }
 
 /// The weights the route really gets when `asked` is wanted: the same, unless a fault says otherwise.
@@ -42,7 +45,10 @@ fn shift(split: TrafficSplit, points: u64) -> TrafficSplit {
     let whole = (stable + canary).max(1);
     let share = (100 * canary).div_ceil(whole) + points;
     let canary = u32::try_from(share.min(100)).unwrap_or(100);
-    TrafficSplit { stable: 100 - canary, canary }
+    TrafficSplit {
+        stable: 100 - canary,
+        canary,
+    }
 }
 
 #[cfg(test)]
@@ -66,19 +72,34 @@ mod tests {
 
     #[test]
     fn a_skewed_route_gives_the_canary_six_points_more() {
-        assert_eq!(serve(split(90, 10), &faults(Fault::RouteWeightsSkewed)), split(84, 16));
-        assert_eq!(serve(split(9, 1), &faults(Fault::RouteWeightsSkewed)), split(84, 16));
+        assert_eq!(
+            serve(split(90, 10), &faults(Fault::RouteWeightsSkewed)),
+            split(84, 16)
+        );
+        assert_eq!(
+            serve(split(9, 1), &faults(Fault::RouteWeightsSkewed)),
+            split(84, 16)
+        );
     }
 
     #[test]
     fn a_skewed_route_still_rolls_back() {
-        assert_eq!(change(split(100, 0), &faults(Fault::RouteWeightsSkewed)), split(100, 0));
+        assert_eq!(
+            change(split(100, 0), &faults(Fault::RouteWeightsSkewed)),
+            split(100, 0)
+        );
     }
 
     #[test]
     fn an_incomplete_rollback_leaves_five_points() {
-        assert_eq!(change(split(1, 0), &faults(Fault::RollbackIncomplete)), split(95, 5));
-        assert_eq!(change(split(90, 10), &faults(Fault::RollbackIncomplete)), split(90, 10));
+        assert_eq!(
+            change(split(1, 0), &faults(Fault::RollbackIncomplete)),
+            split(95, 5)
+        );
+        assert_eq!(
+            change(split(90, 10), &faults(Fault::RollbackIncomplete)),
+            split(90, 10)
+        );
     }
 
     proptest! {

@@ -18,7 +18,11 @@ const MAX_HEADERS: usize = 32;
 pub(crate) enum PlanError {
     /// A number out of its range.
     #[error("`{member}` is {value}, it must be between 1 and {most}")]
-    Range { member: &'static str, value: u32, most: u32 },
+    Range {
+        member: &'static str,
+        value: u32,
+        most: u32,
+    },
     /// The path is none.
     #[error("`{path}` is no path of a request")]
     Path { path: String },
@@ -73,9 +77,15 @@ impl Plan {
     }
 
     /// What is sent and where.
-    pub(super) fn target(&self, host: String, port: u16, hostname: &str) -> Result<Target, PlanError> {
-        let host_header =
-            HeaderValue::from_str(hostname).map_err(|_| PlanError::Header { name: "host".to_owned() })?;
+    pub(super) fn target(
+        &self,
+        host: String,
+        port: u16,
+        hostname: &str,
+    ) -> Result<Target, PlanError> {
+        let host_header = HeaderValue::from_str(hostname).map_err(|_| PlanError::Header {
+            name: "host".to_owned(),
+        })?;
         Ok(Target {
             host,
             port,
@@ -88,11 +98,22 @@ impl Plan {
 }
 
 fn within(member: &'static str, value: u32, most: u32) -> Result<u32, PlanError> {
-    if (1..=most).contains(&value) { Ok(value) } else { Err(PlanError::Range { member, value, most }) }
+    if (1..=most).contains(&value) {
+        Ok(value)
+    } else {
+        Err(PlanError::Range {
+            member,
+            value,
+            most,
+        })
+    }
 }
 
 fn path(path: String) -> Result<http::Uri, PlanError> {
-    let parsed = path.parse::<http::Uri>().ok().filter(|uri| path.starts_with('/') && uri.authority().is_none());
+    let parsed = path
+        .parse::<http::Uri>()
+        .ok()
+        .filter(|uri| path.starts_with('/') && uri.authority().is_none());
     parsed.ok_or(PlanError::Path { path })
 }
 
@@ -101,7 +122,9 @@ fn headers(asked: std::collections::HashMap<String, String>) -> Result<HeaderMap
         return Err(PlanError::TooManyHeaders);
     }
     let header = |(name, value): (String, String)| {
-        let parsed = HeaderName::try_from(&name).ok().zip(HeaderValue::try_from(value).ok());
+        let parsed = HeaderName::try_from(&name)
+            .ok()
+            .zip(HeaderValue::try_from(value).ok());
         parsed.ok_or(PlanError::Header { name })
     };
     asked.into_iter().map(header).collect()

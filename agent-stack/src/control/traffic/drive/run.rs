@@ -8,7 +8,9 @@ use crate::control::traffic::connection::{Slot, Target};
 use crate::control::traffic::outcome::Answer;
 use futures::future::join_all;
 use portproof_proto::v1::traffic_event::Event;
-use portproof_proto::v1::{TrafficEvent, TrafficFailure, TrafficFinished, TrafficSample, TrafficSamples};
+use portproof_proto::v1::{
+    TrafficEvent, TrafficFailure, TrafficFinished, TrafficSample, TrafficSamples,
+};
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU32;
@@ -51,12 +53,18 @@ pub(super) async fn prepare(plan: &Plan, target: Target) -> Prepared {
             slot
         }
     });
-    Prepared { slots: join_all(open).await, plan: plan.clone() }
+    Prepared {
+        slots: join_all(open).await,
+        plan: plan.clone(),
+    }
 }
 
 impl Prepared {
     /// Sends everything, waits for every answer or its timeout, and adds up.
-    pub(super) async fn carry_out(self, events: &Events<TrafficEvent>) -> Result<TrafficFinished, JoinError> {
+    pub(super) async fn carry_out(
+        self,
+        events: &Events<TrafficEvent>,
+    ) -> Result<TrafficFinished, JoinError> {
         let (samples, collected) = mpsc::unbounded_channel();
         // Dropping the set, when the caller goes away, ends the slots; without them the scheduler ends too.
         let mut working = JoinSet::new();
@@ -110,8 +118,15 @@ async fn work(
     }
 }
 
-fn sample(due: Due, sent: Instant, slot: &Slot, outcome: Result<Answer, TrafficFailure>) -> TrafficSample {
-    let failure = outcome.as_ref().map_or_else(|failure| *failure, Answer::failure);
+fn sample(
+    due: Due,
+    sent: Instant,
+    slot: &Slot,
+    outcome: Result<Answer, TrafficFailure>,
+) -> TrafficSample {
+    let failure = outcome
+        .as_ref()
+        .map_or_else(|failure| *failure, Answer::failure);
     let mut sample = TrafficSample {
         index: due.index,
         due_ns: clock::at_ns(due.at),
@@ -134,13 +149,18 @@ async fn collect(
     samples: mpsc::UnboundedReceiver<TrafficSample>,
     events: &Events<TrafficEvent>,
 ) -> TrafficFinished {
-    let mut finished = TrafficFinished { scheduled, ..TrafficFinished::default() };
+    let mut finished = TrafficFinished {
+        scheduled,
+        ..TrafficFinished::default()
+    };
     let mut batches = pin!(UnboundedReceiverStream::new(samples).chunks_timeout(BATCH, PATIENCE));
     while let Some(samples) = batches.next().await {
         for sample in &samples {
             add(&mut finished, sample);
         }
-        events.send(event(Event::Samples(TrafficSamples { samples }))).await;
+        events
+            .send(event(Event::Samples(TrafficSamples { samples })))
+            .await;
     }
     finished
 }
@@ -152,7 +172,9 @@ fn add(finished: &mut TrafficFinished, sample: &TrafficSample) {
         _ => finished.failed += 1,
     }
     let late = clock::nanoseconds(LATE);
-    if sample.failure() != TrafficFailure::Dropped && sample.sent_ns.saturating_sub(sample.due_ns) > late {
+    if sample.failure() != TrafficFailure::Dropped
+        && sample.sent_ns.saturating_sub(sample.due_ns) > late
+    {
         finished.started_late += 1;
     }
 }

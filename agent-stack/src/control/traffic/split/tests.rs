@@ -30,15 +30,26 @@ fn served(api: &FakeApi) -> TrafficSplit {
     splitting_rule(&api.get(&path()).unwrap()).unwrap().1
 }
 
-async fn set(keeper: &Keeper, asked: TrafficSplit, dead_man_s: u32) -> Result<SetTrafficSplitResponse, SplitError> {
-    keeper.set(&SetTrafficSplitRequest { split: Some(asked), dead_man_s }).await
+async fn set(
+    keeper: &Keeper,
+    asked: TrafficSplit,
+    dead_man_s: u32,
+) -> Result<SetTrafficSplitResponse, SplitError> {
+    keeper
+        .set(&SetTrafficSplitRequest {
+            split: Some(asked),
+            dead_man_s,
+        })
+        .await
 }
 
 #[tokio::test]
 async fn only_the_two_weights_change() {
     let api = provisioned(&[]);
     let mut expected = api.get(&path()).unwrap();
-    let response = set(&Keeper::new(api.server(), NAMESPACE), split(90, 10), 0).await.unwrap();
+    let response = set(&Keeper::new(api.server(), NAMESPACE), split(90, 10), 0)
+        .await
+        .unwrap();
     expected["spec"]["rules"][1]["backendRefs"][0]["weight"] = json!(90);
     expected["spec"]["rules"][1]["backendRefs"][1]["weight"] = json!(10);
     expected["metadata"]["resourceVersion"] = json!(response.resource_version);
@@ -60,21 +71,31 @@ async fn a_rollback_under_the_fault_leaves_a_share() {
 #[tokio::test]
 async fn skewed_weights_are_served_under_the_fault() {
     let api = provisioned(&[Fault::RouteWeightsSkewed]);
-    set(&Keeper::new(api.server(), NAMESPACE), split(90, 10), 0).await.unwrap();
+    set(&Keeper::new(api.server(), NAMESPACE), split(90, 10), 0)
+        .await
+        .unwrap();
     assert_eq!(served(&api), split(84, 16));
 }
 
 #[tokio::test]
 async fn a_split_of_nothing_is_refused_before_anything_is_sent() {
     let api = provisioned(&[]);
-    let error = set(&Keeper::new(api.server(), NAMESPACE), split(0, 0), 0).await.unwrap_err();
+    let error = set(&Keeper::new(api.server(), NAMESPACE), split(0, 0), 0)
+        .await
+        .unwrap_err();
     assert_eq!(Status::from(error).code(), Code::InvalidArgument);
     assert!(api.writes().is_empty());
 }
 
 #[tokio::test]
 async fn without_a_stack_there_is_nothing_to_split() {
-    let error = set(&Keeper::new(FakeApi::default().server(), NAMESPACE), split(1, 1), 0).await.unwrap_err();
+    let error = set(
+        &Keeper::new(FakeApi::default().server(), NAMESPACE),
+        split(1, 1),
+        0,
+    )
+    .await
+    .unwrap_err();
     assert!(matches!(error, SplitError::NoRoute));
 }
 
@@ -93,7 +114,13 @@ async fn the_next_call_ends_the_dead_man_time() {
     let api = provisioned(&[]);
     let keeper = Keeper::new(api.server(), NAMESPACE);
     set(&keeper, split(90, 10), 3_600).await.unwrap();
-    let armed = keeper.dead_man.lock().await.as_ref().unwrap().abort_handle();
+    let armed = keeper
+        .dead_man
+        .lock()
+        .await
+        .as_ref()
+        .unwrap()
+        .abort_handle();
     set(&keeper, split(80, 20), 0).await.unwrap();
     assert!(keeper.dead_man.lock().await.is_none());
     while !armed.is_finished() {
@@ -110,7 +137,16 @@ async fn a_route_that_changed_its_shape_meanwhile_is_left_alone() {
     let mut other = before.clone();
     other["spec"]["rules"][1]["backendRefs"][0]["name"] = json!("model-other");
     api.put(&path(), other);
-    let error = keeper.route.patch(&before, split(90, 10)).await.unwrap_err();
-    let SplitError::Api(error) = error else { panic!("{error}") };
-    assert_eq!(error.refusal().map(|(status, _)| status), Some(StatusCode::UNPROCESSABLE_ENTITY));
+    let error = keeper
+        .route
+        .patch(&before, split(90, 10))
+        .await
+        .unwrap_err();
+    let SplitError::Api(error) = error else {
+        panic!("{error}")
+    };
+    assert_eq!(
+        error.refusal().map(|(status, _)| status),
+        Some(StatusCode::UNPROCESSABLE_ENTITY)
+    );
 }
