@@ -65,10 +65,18 @@ pub async fn read_body(mut answer: reqwest::Response) -> Result<Bytes, HttpError
     let url = answer.url().to_string();
     let mut body = BytesMut::new();
     loop {
-        let chunk = answer.chunk().await.map_err(|source| HttpError::Transport { url: url.clone(), source })?;
+        let chunk = answer
+            .chunk()
+            .await
+            .map_err(|source| HttpError::Transport {
+                url: url.clone(),
+                source,
+            })?;
         match chunk {
             None => return Ok(body.freeze()),
-            Some(chunk) if body.len() + chunk.len() > MAX_ANSWER_BYTES => return Err(HttpError::TooLarge { url }),
+            Some(chunk) if body.len() + chunk.len() > MAX_ANSWER_BYTES => {
+                return Err(HttpError::TooLarge { url });
+            }
             Some(chunk) => body.extend_from_slice(&chunk),
         }
     }

@@ -9,7 +9,10 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 /// # Errors
 /// When the runtime or a signal handler cannot be set up.
 pub fn run() -> io::Result<()> {
-    tokio::runtime::Builder::new_current_thread().enable_io().build()?.block_on(pause())
+    tokio::runtime::Builder::new_current_thread()
+        .enable_io()
+        .build()?
+        .block_on(pause())
 }
 
 async fn pause() -> io::Result<()> {

@@ -55,8 +55,14 @@ pub fn with_health(router: Router, ready: Readiness) -> Router {
 ///
 /// # Errors
 /// When the port cannot be bound or accepting fails.
-pub async fn serve(port: u16, router: Router, shutdown: CancellationToken) -> Result<(), ServerError> {
-    let listener = listen(port).await.map_err(|source| ServerError::Bind { port, source })?;
+pub async fn serve(
+    port: u16,
+    router: Router,
+    shutdown: CancellationToken,
+) -> Result<(), ServerError> {
+    let listener = listen(port)
+        .await
+        .map_err(|source| ServerError::Bind { port, source })?;
     tracing::info!(port, "listening");
     serve_on(listener, router, shutdown).await
 }
@@ -74,8 +80,13 @@ pub(crate) async fn listen(port: u16) -> io::Result<TcpListener> {
 ///
 /// # Errors
 /// When accepting fails.
-pub async fn serve_on(listener: TcpListener, router: Router, shutdown: CancellationToken) -> Result<(), ServerError> {
-    let graceful = axum::serve(listener, router).with_graceful_shutdown(shutdown.clone().cancelled_owned());
+pub async fn serve_on(
+    listener: TcpListener,
+    router: Router,
+    shutdown: CancellationToken,
+) -> Result<(), ServerError> {
+    let graceful =
+        axum::serve(listener, router).with_graceful_shutdown(shutdown.clone().cancelled_owned());
     let cut = async {
         shutdown.cancelled().await;
         tokio::time::sleep(GRACE).await;
@@ -95,13 +106,20 @@ mod tests {
 
     async fn health(ready: Readiness) -> StatusCode {
         let request = Request::get("/healthz").body(Body::empty()).unwrap();
-        with_health(Router::new(), ready).oneshot(request).await.unwrap().status()
+        with_health(Router::new(), ready)
+            .oneshot(request)
+            .await
+            .unwrap()
+            .status()
     }
 
     #[tokio::test]
     async fn health_says_whether_the_part_is_ready() {
         assert_eq!(health(always_ready()).await, StatusCode::OK);
-        assert_eq!(health(Arc::new(|| Err("not yet".into()))).await, StatusCode::SERVICE_UNAVAILABLE);
+        assert_eq!(
+            health(Arc::new(|| Err("not yet".into()))).await,
+            StatusCode::SERVICE_UNAVAILABLE
+        );
     }
 
     #[tokio::test]

@@ -4,8 +4,13 @@
 //! Calls go one way: `cli` → `run` → (`provider` | `transfer` | verify drivers) → (`cluster` | `rpc`) →
 //! `portproof-proto`. `verify` and `scenario` are pure.
 
+pub mod cli;
+pub mod cluster;
 pub mod exit;
+pub mod lab;
+pub mod ledger;
 pub mod progress;
+pub mod rpc;
 pub mod run;
 pub mod transfer;
 pub mod verify;

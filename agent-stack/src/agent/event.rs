@@ -9,7 +9,11 @@ use std::fmt;
 /// A task ends with exactly one [`AgentEvent::Answer`] or [`AgentEvent::Failure`]; a stream that ends without either
 /// was cut off.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "type", rename_all = "snake_case", rename_all_fields = "camelCase")]
+#[serde(
+    tag = "type",
+    rename_all = "snake_case",
+    rename_all_fields = "camelCase"
+)]
 pub enum AgentEvent {
     /// The tools the agent found over MCP before it planned.
     Tools {
@@ -110,12 +114,20 @@ mod tests {
         };
         let expected = json!({"type": "result", "callId": "call-1", "tool": "t", "isError": true, "result": {"x": 1}});
         assert_eq!(serde_json::to_value(&event).unwrap(), expected);
-        assert_eq!(serde_json::from_value::<AgentEvent>(expected).unwrap(), event);
+        assert_eq!(
+            serde_json::from_value::<AgentEvent>(expected).unwrap(),
+            event
+        );
     }
 
     #[test]
     fn the_failed_part_is_written_by_its_name() {
-        for part in [FailedPart::Model, FailedPart::Gateway, FailedPart::Tool, FailedPart::Agent] {
+        for part in [
+            FailedPart::Model,
+            FailedPart::Gateway,
+            FailedPart::Tool,
+            FailedPart::Agent,
+        ] {
             assert_eq!(serde_json::to_value(part).unwrap(), part.name());
         }
     }

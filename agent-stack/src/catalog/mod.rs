@@ -63,21 +63,37 @@ const ITEMS: [(&str, &str, f64); 6] = [
 /// When the port is taken or no signal handler can be installed.
 pub async fn run(args: CatalogArgs) -> Result<(), CatalogError> {
     let shutdown = shutdown::on_signal().map_err(CatalogError::Signal)?;
-    server::serve(args.port, router(args.changed), shutdown).await.map_err(CatalogError::Server)
+    server::serve(args.port, router(args.changed), shutdown)
+        .await
+        .map_err(CatalogError::Server)
 }
 
 /// The catalog's routes; `changed` serves other prices.
 pub fn router(changed: bool) -> Router {
-    let router = Router::new().route("/v1/items/{sku}", get(item)).with_state(changed);
+    let router = Router::new()
+        .route("/v1/items/{sku}", get(item))
+        .with_state(changed);
     server::with_health(router, server::always_ready())
 }
 
-async fn item(State(changed): State<bool>, Path(sku): Path<String>) -> Result<Json<Item>, (StatusCode, Json<Value>)> {
+async fn item(
+    State(changed): State<bool>,
+    Path(sku): Path<String>,
+) -> Result<Json<Item>, (StatusCode, Json<Value>)> {
     let found = ITEMS.iter().find(|(number, _, _)| *number == sku);
-    let (sku, name, price) =
-        found.ok_or_else(|| (StatusCode::NOT_FOUND, Json(json!({"error": format!("no item `{sku}`")}))))?;
+    let (sku, name, price) = found.ok_or_else(|| {
+        (
+            StatusCode::NOT_FOUND,
+            Json(json!({"error": format!("no item `{sku}`")})),
+        )
+    })?;
     let unit_price = if changed { price + 1.0 } else { *price };
-    Ok(Json(Item { sku: (*sku).into(), name: (*name).into(), unit_price, currency: "EUR".into() }))
+    Ok(Json(Item {
+        sku: (*sku).into(),
+        name: (*name).into(),
+        unit_price,
+        currency: "EUR".into(),
+    }))
 }
 
 #[cfg(test)]
@@ -89,7 +105,9 @@ mod tests {
     use tower::ServiceExt as _;
 
     async fn ask(changed: bool, sku: &str) -> (StatusCode, Value) {
-        let request = Request::get(format!("/v1/items/{sku}")).body(Body::empty()).unwrap();
+        let request = Request::get(format!("/v1/items/{sku}"))
+            .body(Body::empty())
+            .unwrap();
         let answer = router(changed).oneshot(request).await.unwrap();
         let status = answer.status();
         let body = answer.into_body().collect().await.unwrap().to_bytes();
@@ -110,7 +128,10 @@ mod tests {
     #[tokio::test]
     async fn the_changed_catalog_serves_another_price_for_every_item() {
         for (sku, _, _) in ITEMS {
-            assert_ne!(ask(false, sku).await.1["unitPrice"], ask(true, sku).await.1["unitPrice"]);
+            assert_ne!(
+                ask(false, sku).await.1["unitPrice"],
+                ask(true, sku).await.1["unitPrice"]
+            );
         }
     }
 }

@@ -15,7 +15,9 @@ use std::time::Duration;
 pub(super) const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
 /// Upper bounds of the latency buckets, in seconds.
-const LATENCY_BUCKETS: [f64; 12] = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0];
+const LATENCY_BUCKETS: [f64; 12] = [
+    0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0,
+];
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct ModelLabels {
@@ -51,7 +53,9 @@ impl Metrics {
         let latency = Family::new_with_constructor(latency_histogram as fn() -> Histogram);
         let mut metrics = Self {
             registry: Registry::default(),
-            model: ModelLabels { model_name: model_name.to_owned() },
+            model: ModelLabels {
+                model_name: model_name.to_owned(),
+            },
             running: Family::default(),
             success: Family::default(),
             prompt_tokens: Family::default(),
@@ -67,12 +71,36 @@ impl Metrics {
     /// Registers every family and makes those of the model exist before the first request. The encoder adds `_total`.
     fn register(&mut self) {
         let registry = &mut self.registry;
-        registry.register("vllm:num_requests_running", "Chat requests being answered", self.running.clone());
-        registry.register("vllm:request_success", "Chat requests answered", self.success.clone());
-        registry.register("vllm:prompt_tokens", "Tokens of all prompts", self.prompt_tokens.clone());
-        registry.register("vllm:generation_tokens", "Tokens of all answers", self.generation_tokens.clone());
-        registry.register("vllm:e2e_request_latency_seconds", "Time to answer a chat request", self.latency.clone());
-        registry.register("portproof_requests", "HTTP requests received, by path", self.requests.clone());
+        registry.register(
+            "vllm:num_requests_running",
+            "Chat requests being answered",
+            self.running.clone(),
+        );
+        registry.register(
+            "vllm:request_success",
+            "Chat requests answered",
+            self.success.clone(),
+        );
+        registry.register(
+            "vllm:prompt_tokens",
+            "Tokens of all prompts",
+            self.prompt_tokens.clone(),
+        );
+        registry.register(
+            "vllm:generation_tokens",
+            "Tokens of all answers",
+            self.generation_tokens.clone(),
+        );
+        registry.register(
+            "vllm:e2e_request_latency_seconds",
+            "Time to answer a chat request",
+            self.latency.clone(),
+        );
+        registry.register(
+            "portproof_requests",
+            "HTTP requests received, by path",
+            self.requests.clone(),
+        );
         drop(self.running.get_or_create(&self.model));
         drop(self.prompt_tokens.get_or_create(&self.model));
         drop(self.generation_tokens.get_or_create(&self.model));
@@ -82,7 +110,11 @@ impl Metrics {
     /// Counts an HTTP request.
     pub(super) fn received(&self, path: &str) {
         self.total.inc();
-        self.requests.get_or_create(&PathLabels { path: path.to_owned() }).inc();
+        self.requests
+            .get_or_create(&PathLabels {
+                path: path.to_owned(),
+            })
+            .inc();
     }
 
     /// HTTP requests counted so far.
@@ -104,9 +136,15 @@ impl Metrics {
             finished_reason: finish_reason.to_owned(),
         };
         self.success.get_or_create(&labels).inc();
-        self.prompt_tokens.get_or_create(&self.model).inc_by(usage.prompt_tokens.into());
-        self.generation_tokens.get_or_create(&self.model).inc_by(usage.completion_tokens.into());
-        self.latency.get_or_create(&self.model).observe(elapsed.as_secs_f64());
+        self.prompt_tokens
+            .get_or_create(&self.model)
+            .inc_by(usage.prompt_tokens.into());
+        self.generation_tokens
+            .get_or_create(&self.model)
+            .inc_by(usage.completion_tokens.into());
+        self.latency
+            .get_or_create(&self.model)
+            .observe(elapsed.as_secs_f64());
     }
 
     /// All metrics in the OpenMetrics text format.
@@ -139,7 +177,11 @@ mod tests {
         let metrics = Metrics::new("m");
         metrics.received("/v1/models");
         let running = metrics.begin();
-        let usage = Usage { prompt_tokens: 7, completion_tokens: 2, total_tokens: 9 };
+        let usage = Usage {
+            prompt_tokens: 7,
+            completion_tokens: 2,
+            total_tokens: 9,
+        };
         metrics.finished("stop", usage, Duration::from_millis(3));
         let text = metrics.text().unwrap();
         for line in [
@@ -153,6 +195,11 @@ mod tests {
             assert!(text.contains(line), "{line} is not in\n{text}");
         }
         drop(running);
-        assert!(metrics.text().unwrap().contains("vllm:num_requests_running{model_name=\"m\"} 0"));
+        assert!(
+            metrics
+                .text()
+                .unwrap()
+                .contains("vllm:num_requests_running{model_name=\"m\"} 0")
+        );
     }
 }

@@ -55,12 +55,22 @@ pub enum ModelError {
 /// # Errors
 /// When the port is taken, or telemetry or the upstream cannot be used.
 pub async fn run(args: ModelArgs) -> Result<(), ModelError> {
-    let ModelArgs { name, upstream, port } = args;
+    let ModelArgs {
+        name,
+        upstream,
+        port,
+    } = args;
     let shutdown = shutdown::on_signal().map_err(ModelError::Signal)?;
-    let telemetry = Telemetry::start(TelemetryConfig::from_env(&name)).map_err(ModelError::Telemetry)?;
-    let upstream = upstream.map(|url| Upstream::new(&url)).transpose().map_err(ModelError::Upstream)?;
+    let telemetry =
+        Telemetry::start(TelemetryConfig::from_env(&name)).map_err(ModelError::Telemetry)?;
+    let upstream = upstream
+        .map(|url| Upstream::new(&url))
+        .transpose()
+        .map_err(ModelError::Upstream)?;
     let router = router(name, upstream, telemetry.clone());
-    let served = server::serve(port, router, shutdown).await.map_err(ModelError::Server);
+    let served = server::serve(port, router, shutdown)
+        .await
+        .map_err(ModelError::Server);
     telemetry.shutdown().await;
     served
 }

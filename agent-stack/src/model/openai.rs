@@ -64,7 +64,11 @@ pub struct Message {
     #[serde(default, deserialize_with = "text_content")]
     pub content: Option<String>,
     /// Tools the model wants called.
-    #[serde(default, skip_serializing_if = "Vec::is_empty", deserialize_with = "null_is_empty")]
+    #[serde(
+        default,
+        skip_serializing_if = "Vec::is_empty",
+        deserialize_with = "null_is_empty"
+    )]
     pub tool_calls: Vec<ToolCall>,
     /// The call this message is the result of.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -74,17 +78,30 @@ pub struct Message {
 impl Message {
     /// A message of plain text.
     pub fn text(role: Role, content: impl Into<String>) -> Self {
-        Self { role, content: Some(content.into()), tool_calls: Vec::new(), tool_call_id: None }
+        Self {
+            role,
+            content: Some(content.into()),
+            tool_calls: Vec::new(),
+            tool_call_id: None,
+        }
     }
 
     /// A message of the model that asks for tool calls.
     pub fn calls(tool_calls: Vec<ToolCall>) -> Self {
-        Self { role: Role::Assistant, content: None, tool_calls, tool_call_id: None }
+        Self {
+            role: Role::Assistant,
+            content: None,
+            tool_calls,
+            tool_call_id: None,
+        }
     }
 
     /// The result of a tool call.
     pub fn result(tool_call_id: impl Into<String>, content: impl Into<String>) -> Self {
-        Self { tool_call_id: Some(tool_call_id.into()), ..Self::text(Role::Tool, content) }
+        Self {
+            tool_call_id: Some(tool_call_id.into()),
+            ..Self::text(Role::Tool, content)
+        }
     }
 }
 
@@ -111,8 +128,15 @@ pub struct FunctionCall {
 impl ToolCall {
     /// A call of the tool `name`.
     pub fn new(id: impl Into<String>, name: impl Into<String>, arguments: &Value) -> Self {
-        let function = FunctionCall { name: name.into(), arguments: arguments.to_string() };
-        Self { id: id.into(), r#type: "function".into(), function }
+        let function = FunctionCall {
+            name: name.into(),
+            arguments: arguments.to_string(),
+        };
+        Self {
+            id: id.into(),
+            r#type: "function".into(),
+            function,
+        }
     }
 }
 
@@ -192,10 +216,12 @@ struct Part {
 }
 
 fn text_content<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
-    Ok(Option::<Content>::deserialize(deserializer)?.map(|content| match content {
-        Content::Text(text) => text,
-        Content::Parts(parts) => parts.into_iter().map(|part| part.text).collect(),
-    }))
+    Ok(
+        Option::<Content>::deserialize(deserializer)?.map(|content| match content {
+            Content::Text(text) => text,
+            Content::Parts(parts) => parts.into_iter().map(|part| part.text).collect(),
+        }),
+    )
 }
 
 fn null_is_empty<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<ToolCall>, D::Error> {
@@ -210,14 +236,28 @@ mod tests {
     #[test]
     fn content_may_come_in_parts_or_be_absent() {
         let parts = json!({"role": "user", "content": [{"type": "text", "text": "a"}, {"type": "text", "text": "b"}]});
-        assert_eq!(serde_json::from_value::<Message>(parts).unwrap().content.unwrap(), "ab");
+        assert_eq!(
+            serde_json::from_value::<Message>(parts)
+                .unwrap()
+                .content
+                .unwrap(),
+            "ab"
+        );
         let absent = json!({"role": "assistant", "content": null, "tool_calls": null});
-        assert_eq!(serde_json::from_value::<Message>(absent).unwrap(), Message::calls(Vec::new()));
+        assert_eq!(
+            serde_json::from_value::<Message>(absent).unwrap(),
+            Message::calls(Vec::new())
+        );
     }
 
     #[test]
     fn a_request_with_members_we_do_not_know_is_read() {
         let request = json!({"model": "m", "messages": [], "temperature": 0, "seed": 1});
-        assert_eq!(serde_json::from_value::<ChatRequest>(request).unwrap().model, "m");
+        assert_eq!(
+            serde_json::from_value::<ChatRequest>(request)
+                .unwrap()
+                .model,
+            "m"
+        );
     }
 }

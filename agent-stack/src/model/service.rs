@@ -31,7 +31,12 @@ struct Model {
 
 /// The routes of a model server that answers as `name`.
 pub fn router(name: String, upstream: Option<Upstream>, telemetry: Telemetry) -> Router {
-    let model = Arc::new(Model { metrics: Metrics::new(&name), name, upstream, telemetry });
+    let model = Arc::new(Model {
+        metrics: Metrics::new(&name),
+        name,
+        upstream,
+        telemetry,
+    });
     let counted = Router::new()
         .route(CHAT, post(chat))
         .route("/v1/models", get(models))
@@ -54,7 +59,9 @@ async fn count(State(model): State<Arc<Model>>, request: Request, next: Next) ->
 async fn name_backend(State(model): State<Arc<Model>>, request: Request, next: Next) -> Response {
     let mut response = next.run(request).await;
     if let Ok(name) = HeaderValue::from_str(&model.name) {
-        response.headers_mut().insert(HeaderName::from_static(names::BACKEND_HEADER), name);
+        response
+            .headers_mut()
+            .insert(HeaderName::from_static(names::BACKEND_HEADER), name);
     }
     response
 }
@@ -71,24 +78,37 @@ async fn requests(State(model): State<Arc<Model>>) -> Json<Value> {
 }
 
 async fn models(State(model): State<Arc<Model>>) -> Response {
-    match &model.upstream {
-        Some(upstream) => relay(upstream.models().await),
-        None => {
-            let entry = json!({"id": model.name, "object": "model", "created": 0, "owned_by": "portproof"});
-            Json(json!({"object": "list", "data": [entry]})).into_response()
-        }
+    if let Some(upstream) = &model.upstream {
+        return relay(upstream.models().await);
     }
+    let entry = json!({"id": model.name, "object": "model", "created": 0, "owned_by": "portproof"});
+    Json(json!({"object": "list", "data": [entry]})).into_response()
 }
 
-async fn chat(State(model): State<Arc<Model>>, headers: HeaderMap, body: axum::body::Bytes) -> Response {
-    let span = model.telemetry.span(format!("POST {CHAT}"), SpanKind::Server, &header_context(&headers));
+async fn chat(
+    State(model): State<Arc<Model>>,
+    headers: HeaderMap,
+    body: axum::body::Bytes,
+) -> Response {
+    let span = model.telemetry.span(
+        format!("POST {CHAT}"),
+        SpanKind::Server,
+        &header_context(&headers),
+    );
     span.set("http.request.method", "POST");
     span.set("http.route", CHAT);
     let response = match serde_json::from_slice::<ChatRequest>(&body) {
         Ok(request) => model.answer(&request, &span).await,
-        Err(error) => error_response(StatusCode::BAD_REQUEST, "invalid_request_error", &error.to_string()),
+        Err(error) => error_response(
+            StatusCode::BAD_REQUEST,
+            "invalid_request_error",
+            &error.to_string(),
+        ),
     };
-    span.set("http.response.status_code", i64::from(response.status().as_u16()));
+    span.set(
+        "http.response.status_code",
+        i64::from(response.status().as_u16()),
+    );
     if response.status().is_server_error() {
         span.fail(response.status().as_str(), "the request failed");
     }
@@ -109,35 +129,52 @@ impl Model {
         let started = Instant::now();
         let response = respond(&self.name, request, planner::reply(request));
         let finish_reason = &response.choices[0].finish_reason;
-        self.metrics.finished(finish_reason, response.usage, started.elapsed());
+        self.metrics
+            .finished(finish_reason, response.usage, started.elapsed());
         span.set(attributes::RESPONSE_MODEL, response.model.clone());
-        match request.stream {
-            false => Json(response).into_response(),
-            true => {
-                let include_usage = request.stream_options.is_some_and(|options| options.include_usage);
-                stream::events(&response, include_usage).into_response()
-            }
+        if !request.stream {
+            return Json(response).into_response();
         }
+        let include_usage = request
+            .stream_options
+            .is_some_and(|options| options.include_usage);
+        stream::events(&response, include_usage).into_response()
     }
 }
 
 fn respond(model: &str, request: &ChatRequest, message: Message) -> ChatResponse {
     let usage = usage(request, &message);
-    let finish_reason = if message.tool_calls.is_empty() { "stop" } else { "tool_calls" };
+    let finish_reason = if message.tool_calls.is_empty() {
+        "stop"
+    } else {
+        "tool_calls"
+    };
     ChatResponse {
         id: format!("chatcmpl-{}", Uuid::new_v4().simple()),
         object: "chat.completion".into(),
-        created: SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs(),
+        created: SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .unwrap_or_default()
+            .as_secs(),
         model: model.to_owned(),
-        choices: vec![Choice { index: 0, message, finish_reason: finish_reason.into() }],
+        choices: vec![Choice {
+            index: 0,
+            message,
+            finish_reason: finish_reason.into(),
+        }],
         usage,
     }
 }
 
 fn usage(request: &ChatRequest, message: &Message) -> Usage {
-    let prompt_tokens = planner::tokens(&json!({"messages": request.messages, "tools": request.tools}).to_string());
+    let prompt_tokens =
+        planner::tokens(&json!({"messages": request.messages, "tools": request.tools}).to_string());
     let completion_tokens = planner::tokens(&json!(message).to_string());
-    Usage { prompt_tokens, completion_tokens, total_tokens: prompt_tokens.saturating_add(completion_tokens) }
+    Usage {
+        prompt_tokens,
+        completion_tokens,
+        total_tokens: prompt_tokens.saturating_add(completion_tokens),
+    }
 }
 
 /// Passes status, media type and body of the upstream's answer on as they come.
@@ -145,19 +182,29 @@ fn relay(answer: Result<reqwest::Response, UpstreamError>) -> Response {
     match answer {
         Err(error) => {
             tracing::warn!(%error, "no answer from upstream");
-            error_response(StatusCode::BAD_GATEWAY, "upstream_error", &error.to_string())
+            error_response(
+                StatusCode::BAD_GATEWAY,
+                "upstream_error",
+                &error.to_string(),
+            )
         }
         Ok(answer) => {
             let status = answer.status();
             let media_type = answer.headers().get(header::CONTENT_TYPE).cloned();
             let mut response = Response::new(Body::from_stream(answer.bytes_stream()));
             *response.status_mut() = status;
-            response.headers_mut().extend(media_type.map(|media_type| (header::CONTENT_TYPE, media_type)));
+            response
+                .headers_mut()
+                .extend(media_type.map(|media_type| (header::CONTENT_TYPE, media_type)));
             response
         }
     }
 }
 
 fn error_response(status: StatusCode, kind: &str, message: &str) -> Response {
-    (status, Json(json!({"error": {"type": kind, "message": message}}))).into_response()
+    (
+        status,
+        Json(json!({"error": {"type": kind, "message": message}})),
+    )
+        .into_response()
 }

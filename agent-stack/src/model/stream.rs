@@ -13,12 +13,19 @@ pub(super) fn events(
     include_usage: bool,
 ) -> Sse<impl Stream<Item = Result<Event, Infallible>> + use<>> {
     let done = stream::once(async { Ok(Event::default().data("[DONE]")) });
-    let chunks = chunks(response, include_usage).into_iter().map(|chunk| Ok(Event::default().data(chunk.to_string())));
+    let chunks = chunks(response, include_usage)
+        .into_iter()
+        .map(|chunk| Ok(Event::default().data(chunk.to_string())));
     Sse::new(stream::iter(chunks).chain(done))
 }
 
 fn chunks(response: &ChatResponse, include_usage: bool) -> Vec<Value> {
-    let mut chunks: Vec<Value> = response.choices.iter().flat_map(deltas).map(|choice| chunk(response, &[choice])).collect();
+    let mut chunks: Vec<Value> = response
+        .choices
+        .iter()
+        .flat_map(deltas)
+        .map(|choice| chunk(response, &[choice]))
+        .collect();
     if include_usage {
         let mut last = chunk(response, &[]);
         last["usage"] = json!(usage(response.usage));
@@ -40,7 +47,10 @@ fn chunk(response: &ChatResponse, choices: &[Value]) -> Value {
 fn deltas(choice: &Choice) -> Vec<Value> {
     let mut deltas = vec![delta(choice, &json!({"role": "assistant"}), &Value::Null)];
     let text = choice.message.content.as_deref().unwrap_or_default();
-    deltas.extend(text.split_inclusive(' ').map(|word| delta(choice, &json!({"content": word}), &Value::Null)));
+    deltas.extend(
+        text.split_inclusive(' ')
+            .map(|word| delta(choice, &json!({"content": word}), &Value::Null)),
+    );
     let calls = choice.message.tool_calls.iter().enumerate();
     deltas.extend(calls.map(|(index, call)| delta(choice, &call_delta(index, call), &Value::Null)));
     deltas.push(delta(choice, &json!({}), &json!(choice.finish_reason)));

@@ -6,7 +6,7 @@ use reqwest::{Client, Response, Url};
 use std::time::Duration;
 
 /// Longest time a real model may take.
-const LIMIT: Duration = Duration::from_secs(300);
+const LIMIT: Duration = Duration::from_mins(5);
 
 /// Why the upstream server gave no answer.
 #[derive(Debug, thiserror::Error)]
@@ -40,11 +40,19 @@ impl Upstream {
     /// When `base` is not an HTTP URL.
     pub fn new(base: &str) -> Result<Self, UpstreamError> {
         let client = http_client::client(LIMIT).map_err(UpstreamError::Client)?;
-        Ok(Self { client, chat: endpoint(base, "chat/completions")?, models: endpoint(base, "models")? })
+        Ok(Self {
+            client,
+            chat: endpoint(base, "chat/completions")?,
+            models: endpoint(base, "models")?,
+        })
     }
 
     /// Asks for a completion; `traceparent` continues the trace there.
-    pub(super) async fn chat(&self, request: &ChatRequest, traceparent: Option<String>) -> Result<Response, UpstreamError> {
+    pub(super) async fn chat(
+        &self,
+        request: &ChatRequest,
+        traceparent: Option<String>,
+    ) -> Result<Response, UpstreamError> {
         let mut sent = self.client.post(self.chat.clone()).json(request);
         if let Some(traceparent) = traceparent {
             sent = sent.header(crate::telemetry::TRACEPARENT, traceparent);
@@ -54,14 +62,25 @@ impl Upstream {
 
     /// Asks which models there are.
     pub(super) async fn models(&self) -> Result<Response, UpstreamError> {
-        self.client.get(self.models.clone()).send().await.map_err(UpstreamError::Transport)
+        self.client
+            .get(self.models.clone())
+            .send()
+            .await
+            .map_err(UpstreamError::Transport)
     }
 }
 
 fn endpoint(base: &str, path: &str) -> Result<Url, UpstreamError> {
-    let text = format!("{}/v1/{path}", base.trim_end_matches('/').trim_end_matches("/v1"));
-    let url = Url::parse(&text).ok().filter(|url| matches!(url.scheme(), "http" | "https"));
-    url.ok_or_else(|| UpstreamError::Url { url: base.to_owned() })
+    let text = format!(
+        "{}/v1/{path}",
+        base.trim_end_matches('/').trim_end_matches("/v1")
+    );
+    let url = Url::parse(&text)
+        .ok()
+        .filter(|url| matches!(url.scheme(), "http" | "https"));
+    url.ok_or_else(|| UpstreamError::Url {
+        url: base.to_owned(),
+    })
 }
 
 #[cfg(test)]
@@ -70,9 +89,20 @@ mod tests {
 
     #[test]
     fn the_base_may_end_in_v1() {
-        for base in ["http://h:1", "http://h:1/", "http://h:1/v1", "http://h:1/v1/"] {
-            assert_eq!(endpoint(base, "models").unwrap().as_str(), "http://h:1/v1/models");
+        for base in [
+            "http://h:1",
+            "http://h:1/",
+            "http://h:1/v1",
+            "http://h:1/v1/",
+        ] {
+            assert_eq!(
+                endpoint(base, "models").unwrap().as_str(),
+                "http://h:1/v1/models"
+            );
         }
-        assert!(matches!(endpoint("file:///x", "models"), Err(UpstreamError::Url { .. })));
+        assert!(matches!(
+            endpoint("file:///x", "models"),
+            Err(UpstreamError::Url { .. })
+        ));
     }
 }

@@ -106,7 +106,9 @@ impl Plan {
     /// # Errors
     /// [`PlanError::Unreadable`].
     pub fn parse(text: &str) -> Result<Self, PlanError> {
-        serde_json::from_str(unfenced(text)).map_err(|error| PlanError::Unreadable { reason: error.to_string() })
+        serde_json::from_str(unfenced(text)).map_err(|error| PlanError::Unreadable {
+            reason: error.to_string(),
+        })
     }
 
     /// Checks that the plan can be carried out with the tools that `offered` names.
@@ -115,32 +117,54 @@ impl Plan {
     /// The first reason why it cannot.
     pub fn check(&self, offered: &BTreeSet<String>) -> Result<(), PlanError> {
         if !self.missing.is_empty() {
-            return Err(PlanError::Missing { needs: self.missing.clone() });
+            return Err(PlanError::Missing {
+                needs: self.missing.clone(),
+            });
         }
         if self.steps.is_empty() || self.steps.len() > MAX_STEPS {
-            return Err(PlanError::Length { count: self.steps.len() });
+            return Err(PlanError::Length {
+                count: self.steps.len(),
+            });
         }
         let mut earlier = BTreeSet::new();
-        self.steps.iter().try_for_each(|step| step.check(offered, &mut earlier))
+        self.steps
+            .iter()
+            .try_for_each(|step| step.check(offered, &mut earlier))
     }
 }
 
 impl Step {
-    fn check(&self, offered: &BTreeSet<String>, earlier: &mut BTreeSet<String>) -> Result<(), PlanError> {
+    fn check(
+        &self,
+        offered: &BTreeSet<String>,
+        earlier: &mut BTreeSet<String>,
+    ) -> Result<(), PlanError> {
         if !offered.contains(&self.tool) {
-            return Err(PlanError::UnknownTool { step: self.id.clone(), tool: self.tool.clone() });
+            return Err(PlanError::UnknownTool {
+                step: self.id.clone(),
+                tool: self.tool.clone(),
+            });
         }
-        self.arguments.values().try_for_each(|argument| resolve::check_references(argument, earlier))?;
-        match earlier.insert(self.id.clone()) {
-            true => Ok(()),
-            false => Err(PlanError::DuplicateStep { step: self.id.clone() }),
+        self.arguments
+            .values()
+            .try_for_each(|argument| resolve::check_references(argument, earlier))?;
+        if !earlier.insert(self.id.clone()) {
+            return Err(PlanError::DuplicateStep {
+                step: self.id.clone(),
+            });
         }
+        Ok(())
     }
 }
 
 fn unfenced(text: &str) -> &str {
     let text = text.trim();
-    let Some(inner) = text.strip_prefix("```").and_then(|rest| rest.strip_suffix("```")) else { return text };
+    let Some(inner) = text
+        .strip_prefix("```")
+        .and_then(|rest| rest.strip_suffix("```"))
+    else {
+        return text;
+    };
     inner.strip_prefix("json").unwrap_or(inner).trim()
 }
 

@@ -19,29 +19,52 @@ fn resolved(argument: Value, results: &BTreeMap<String, Value>) -> Result<Value,
 #[test]
 fn a_reference_stands_for_a_value_of_an_earlier_result() {
     let results = BTreeMap::from([("step-1".to_owned(), json!({"hits": [{"sku": "SKU-1"}]}))]);
-    let found = resolved(json!({"from": "step-1", "pointer": "/hits/0/sku"}), &results);
+    let found = resolved(
+        json!({"from": "step-1", "pointer": "/hits/0/sku"}),
+        &results,
+    );
     assert_eq!(found.unwrap(), "SKU-1");
 }
 
 #[test]
 fn a_reference_to_nothing_is_an_error_and_never_null() {
     let results = BTreeMap::from([("step-1".to_owned(), json!({"hits": []}))]);
-    let found = resolved(json!({"from": "step-1", "pointer": "/hits/0/sku"}), &results);
-    assert_eq!(found, Err(PlanError::NoValue { from: "step-1".into(), pointer: "/hits/0/sku".into() }));
+    let found = resolved(
+        json!({"from": "step-1", "pointer": "/hits/0/sku"}),
+        &results,
+    );
+    assert_eq!(
+        found,
+        Err(PlanError::NoValue {
+            from: "step-1".into(),
+            pointer: "/hits/0/sku".into()
+        })
+    );
 }
 
 #[test]
 fn a_template_takes_values_as_literals() {
-    let results = BTreeMap::from([("s".to_owned(), json!({"price": 42.5, "name": "a\"); evil("}))]);
+    let results = BTreeMap::from([(
+        "s".to_owned(),
+        json!({"price": 42.5, "name": "a\"); evil("}),
+    )]);
     let argument = json!({"template": "f({{p}}, {{n}})", "values": {
         "p": {"from": "s", "pointer": "/price"}, "n": {"from": "s", "pointer": "/name"}}});
-    assert_eq!(resolved(argument, &results).unwrap(), r#"f(42.5, "a\"); evil(")"#);
+    assert_eq!(
+        resolved(argument, &results).unwrap(),
+        r#"f(42.5, "a\"); evil(")"#
+    );
 }
 
 #[test]
 fn a_template_without_its_value_is_an_error() {
     let argument = json!({"template": "{{x}}", "values": {}});
-    assert_eq!(resolved(argument, &BTreeMap::new()), Err(PlanError::Placeholder { placeholder: "x".into() }));
+    assert_eq!(
+        resolved(argument, &BTreeMap::new()),
+        Err(PlanError::Placeholder {
+            placeholder: "x".into()
+        })
+    );
 }
 
 #[test]
@@ -53,13 +76,24 @@ fn a_plan_may_stand_in_a_code_fence() {
 #[test]
 fn a_plan_that_lacks_a_tool_is_refused_with_what_it_needs() {
     let lacking = plan(&json!({"steps": [], "missing": ["a price"]}));
-    assert_eq!(lacking.check(&offered()), Err(PlanError::Missing { needs: vec!["a price".into()] }));
+    assert_eq!(
+        lacking.check(&offered()),
+        Err(PlanError::Missing {
+            needs: vec!["a price".into()]
+        })
+    );
 }
 
 #[test]
 fn a_plan_may_only_call_what_was_offered() {
     let wrong = plan(&json!({"steps": [{"id": "1", "tool": "shell"}]}));
-    assert_eq!(wrong.check(&offered()), Err(PlanError::UnknownTool { step: "1".into(), tool: "shell".into() }));
+    assert_eq!(
+        wrong.check(&offered()),
+        Err(PlanError::UnknownTool {
+            step: "1".into(),
+            tool: "shell".into()
+        })
+    );
 }
 
 #[test]
@@ -67,21 +101,37 @@ fn a_step_may_only_refer_to_earlier_ones() {
     let wrong = plan(&json!({"steps": [
         {"id": "1", "tool": "search", "arguments": {"q": [{"from": "2", "pointer": ""}]}},
         {"id": "2", "tool": "price"}]}));
-    assert_eq!(wrong.check(&offered()), Err(PlanError::UnknownStep { from: "2".into() }));
+    assert_eq!(
+        wrong.check(&offered()),
+        Err(PlanError::UnknownStep { from: "2".into() })
+    );
 }
 
 #[test]
 fn an_empty_plan_and_a_repeated_id_are_refused() {
-    assert_eq!(Plan::default().check(&offered()), Err(PlanError::Length { count: 0 }));
-    let twice = plan(&json!({"steps": [{"id": "1", "tool": "search"}, {"id": "1", "tool": "price"}]}));
-    assert_eq!(twice.check(&offered()), Err(PlanError::DuplicateStep { step: "1".into() }));
+    assert_eq!(
+        Plan::default().check(&offered()),
+        Err(PlanError::Length { count: 0 })
+    );
+    let twice =
+        plan(&json!({"steps": [{"id": "1", "tool": "search"}, {"id": "1", "tool": "price"}]}));
+    assert_eq!(
+        twice.check(&offered()),
+        Err(PlanError::DuplicateStep { step: "1".into() })
+    );
 }
 
 #[test]
 fn a_description_keeps_the_schema_of_its_result() {
     let schema = json!({"type": "object"});
-    assert_eq!(described(&describe("Finds things.", Some(&schema))), ("Finds things.", Some(schema)));
-    assert_eq!(described(&describe("Finds things.", None)), ("Finds things.", None));
+    assert_eq!(
+        described(&describe("Finds things.", Some(&schema))),
+        ("Finds things.", Some(schema))
+    );
+    assert_eq!(
+        described(&describe("Finds things.", None)),
+        ("Finds things.", None)
+    );
 }
 
 proptest! {

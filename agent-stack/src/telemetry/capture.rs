@@ -35,9 +35,14 @@ impl Capture {
     /// Starts collecting spans of the part that `resource` describes.
     pub fn new(resource: &Resource) -> Self {
         let spans = Buffer::default();
-        let builder =
-            SdkTracerProvider::builder().with_resource(resource.clone()).with_simple_exporter(spans.clone());
-        Self { telemetry: Telemetry::build(builder), spans, resource: resource.into() }
+        let builder = SdkTracerProvider::builder()
+            .with_resource(resource.clone())
+            .with_simple_exporter(spans.clone());
+        Self {
+            telemetry: Telemetry::build(builder),
+            spans,
+            resource: resource.into(),
+        }
     }
 
     /// The tracer whose spans are collected.
@@ -47,7 +52,8 @@ impl Capture {
 
     /// The finished spans as base64 of an OTLP `ExportTraceServiceRequest`.
     pub fn encode(&self) -> String {
-        let spans = std::mem::take(&mut *self.spans.0.lock().unwrap_or_else(PoisonError::into_inner));
+        let spans =
+            std::mem::take(&mut *self.spans.0.lock().unwrap_or_else(PoisonError::into_inner));
         let resource_spans = group_spans_by_resource_and_scope(spans, &self.resource);
         STANDARD.encode(ExportTraceServiceRequest { resource_spans }.encode_to_vec())
     }
@@ -67,7 +73,10 @@ struct Buffer(Arc<Mutex<Vec<SpanData>>>);
 
 impl SpanExporter for Buffer {
     async fn export(&self, batch: Vec<SpanData>) -> OTelSdkResult {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).extend(batch);
+        self.0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .extend(batch);
         Ok(())
     }
 }
@@ -81,18 +90,33 @@ mod tests {
     fn a_collected_span_keeps_its_parent_and_its_resource() {
         let capture = Capture::new(&resource("interpreter", |_| None));
         let parent = parse_traceparent("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01");
-        drop(capture.telemetry().span("run_code python", SpanKind::Server, &parent));
+        drop(
+            capture
+                .telemetry()
+                .span("run_code python", SpanKind::Server, &parent),
+        );
         let export = Capture::decode(&capture.encode()).unwrap();
         let span = &export.resource_spans[0].scope_spans[0].spans[0];
         assert_eq!(hex::encode(&span.parent_span_id), "b7ad6b7169203331");
         assert_eq!(span.name, "run_code python");
-        let attributes = &export.resource_spans[0].resource.as_ref().unwrap().attributes;
-        assert!(attributes.iter().any(|attribute| attribute.key == "service.name"));
+        let attributes = &export.resource_spans[0]
+            .resource
+            .as_ref()
+            .unwrap()
+            .attributes;
+        assert!(
+            attributes
+                .iter()
+                .any(|attribute| attribute.key == "service.name")
+        );
     }
 
     #[test]
     fn garbage_is_not_read_as_spans() {
         assert!(matches!(Capture::decode("%"), Err(CaptureError::Base64(_))));
-        assert!(matches!(Capture::decode("//8="), Err(CaptureError::Protobuf(_))));
+        assert!(matches!(
+            Capture::decode("//8="),
+            Err(CaptureError::Protobuf(_))
+        ));
     }
 }

@@ -54,7 +54,10 @@ pub struct TelemetryConfig {
 impl TelemetryConfig {
     /// Reads the endpoint and the pod's identity from the environment.
     pub fn from_env(service: &str) -> Self {
-        Self { resource: resource(service, |name| std::env::var(name).ok()), endpoint: variable(names::OTLP_ENDPOINT_ENV) }
+        Self {
+            resource: resource(service, |name| std::env::var(name).ok()),
+            endpoint: variable(names::OTLP_ENDPOINT_ENV),
+        }
     }
 }
 
@@ -72,7 +75,12 @@ pub fn resource(service: &str, variable: impl Fn(&str) -> Option<String>) -> Res
         (names::NODE_NAME, "NODE_NAME"),
         ("service.instance.id", "POD_UID"),
     ];
-    let known = pairs.into_iter().filter_map(|(key, name)| Some(KeyValue::new(key, variable(name).filter(|v| !v.is_empty())?)));
+    let known = pairs.into_iter().filter_map(|(key, name)| {
+        Some(KeyValue::new(
+            key,
+            variable(name).filter(|v| !v.is_empty())?,
+        ))
+    });
     Resource::builder()
         .with_service_name(service.to_owned())
         .with_attribute(KeyValue::new("service.version", env!("CARGO_PKG_VERSION")))
@@ -113,7 +121,11 @@ impl Telemetry {
 
     /// Starts a span below `parent`; a `parent` without a span starts a new trace.
     pub fn span(&self, name: impl Into<String>, kind: SpanKind, parent: &Context) -> ActiveSpan {
-        let span = self.tracer.span_builder(name.into()).with_kind(kind).start_with_context(&self.tracer, parent);
+        let span = self
+            .tracer
+            .span_builder(name.into())
+            .with_kind(kind)
+            .start_with_context(&self.tracer, parent);
         ActiveSpan::new(parent.with_span(span))
     }
 
@@ -121,7 +133,8 @@ impl Telemetry {
     pub async fn shutdown(&self) {
         let provider = self.provider.clone();
         // The processor blocks its caller until its own thread is done.
-        let done = tokio::task::spawn_blocking(move || provider.shutdown_with_timeout(FLUSH_LIMIT)).await;
+        let done =
+            tokio::task::spawn_blocking(move || provider.shutdown_with_timeout(FLUSH_LIMIT)).await;
         if let Ok(Err(error)) = done {
             tracing::warn!(%error, "the last spans may be lost");
         }
@@ -135,8 +148,12 @@ fn batches(endpoint: String) -> Result<BatchSpanProcessor, TelemetryError> {
         .with_timeout(FLUSH_LIMIT)
         .build()
         .map_err(|source| TelemetryError::Exporter { endpoint, source })?;
-    let config = BatchConfigBuilder::default().with_scheduled_delay(EXPORT_DELAY).build();
-    Ok(BatchSpanProcessor::builder(exporter).with_batch_config(config).build())
+    let config = BatchConfigBuilder::default()
+        .with_scheduled_delay(EXPORT_DELAY)
+        .build();
+    Ok(BatchSpanProcessor::builder(exporter)
+        .with_batch_config(config)
+        .build())
 }
 
 #[cfg(test)]
@@ -151,8 +168,14 @@ mod tests {
             "NODE_NAME" => Some(String::new()),
             _ => None,
         });
-        assert_eq!(found.get(&Key::new(names::POD_NAME)).unwrap().as_str(), "agent-0");
-        assert_eq!(found.get(&Key::new(names::SERVICE_NAME)).unwrap().as_str(), "agent");
+        assert_eq!(
+            found.get(&Key::new(names::POD_NAME)).unwrap().as_str(),
+            "agent-0"
+        );
+        assert_eq!(
+            found.get(&Key::new(names::SERVICE_NAME)).unwrap().as_str(),
+            "agent"
+        );
         assert!(found.get(&Key::new(names::NODE_NAME)).is_none());
         assert!(found.get(&Key::new(names::POD_UID)).is_none());
     }
@@ -163,7 +186,10 @@ mod tests {
         let parent = parse_traceparent("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01");
         let span = telemetry.span("x", SpanKind::Internal, &parent);
         let carried = traceparent(span.context()).unwrap();
-        assert!(carried.starts_with("00-0af7651916cd43dd8448eb211c80319c-"), "{carried}");
+        assert!(
+            carried.starts_with("00-0af7651916cd43dd8448eb211c80319c-"),
+            "{carried}"
+        );
         assert!(!carried.contains("b7ad6b7169203331"), "{carried}");
     }
 }

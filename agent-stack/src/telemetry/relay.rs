@@ -11,7 +11,7 @@ use tokio_util::task::TaskTracker;
 use tonic::transport::{Channel, Endpoint};
 
 /// Most spans that one answer may hand over.
-pub const MAX_SPANS: usize = 64;
+pub(super) const MAX_SPANS: usize = 64;
 const ATTEMPTS: u32 = 4;
 const PAUSE: Duration = Duration::from_millis(250);
 
@@ -52,14 +52,21 @@ impl SpanRelay {
     /// When the endpoint is not a URL. Must run inside a Tokio runtime.
     pub fn new(endpoint: Option<&str>) -> Result<Self, RelayError> {
         let client = endpoint.map(connect).transpose()?;
-        Ok(Self { client, sending: TaskTracker::new() })
+        Ok(Self {
+            client,
+            sending: TaskTracker::new(),
+        })
     }
 
     /// Checks the spans and sends them in the background.
     ///
     /// # Errors
     /// When they are not of `trace` or too many; then none is sent.
-    pub fn forward(&self, export: ExportTraceServiceRequest, trace: TraceId) -> Result<(), RelayError> {
+    pub fn forward(
+        &self,
+        export: ExportTraceServiceRequest,
+        trace: TraceId,
+    ) -> Result<(), RelayError> {
         check(&export, trace)?;
         if let Some(client) = self.client.clone() {
             self.sending.spawn(send(client, export));
@@ -76,22 +83,31 @@ impl SpanRelay {
 
 fn connect(endpoint: &str) -> Result<TraceServiceClient<Channel>, RelayError> {
     let channel = Endpoint::from_shared(endpoint.to_owned())
-        .map_err(|source| RelayError::Endpoint { endpoint: endpoint.to_owned(), source })?
+        .map_err(|source| RelayError::Endpoint {
+            endpoint: endpoint.to_owned(),
+            source,
+        })?
         .timeout(Duration::from_secs(5))
         .connect_lazy();
     Ok(TraceServiceClient::new(channel))
 }
 
 fn check(export: &ExportTraceServiceRequest, trace: TraceId) -> Result<(), RelayError> {
-    let spans = || export.resource_spans.iter().flat_map(|resource| &resource.scope_spans).flat_map(|scope| &scope.spans);
+    let spans = || {
+        export
+            .resource_spans
+            .iter()
+            .flat_map(|resource| &resource.scope_spans)
+            .flat_map(|scope| &scope.spans)
+    };
     let count = spans().count();
     if count > MAX_SPANS {
         return Err(RelayError::TooMany { count });
     }
-    match spans().all(|span| span.trace_id == trace.to_bytes()) {
-        true => Ok(()),
-        false => Err(RelayError::ForeignTrace),
+    if spans().any(|span| span.trace_id != trace.to_bytes()) {
+        return Err(RelayError::ForeignTrace);
     }
+    Ok(())
 }
 
 async fn send(mut client: TraceServiceClient<Channel>, export: ExportTraceServiceRequest) {
@@ -114,7 +130,11 @@ mod tests {
     fn export(spans: usize) -> ExportTraceServiceRequest {
         let capture = Capture::new(&resource("interpreter", |_| None));
         for _ in 0..spans {
-            drop(capture.telemetry().span("x", SpanKind::Server, &parse_traceparent(PARENT)));
+            drop(
+                capture
+                    .telemetry()
+                    .span("x", SpanKind::Server, &parse_traceparent(PARENT)),
+            );
         }
         Capture::decode(&capture.encode()).unwrap()
     }
@@ -125,7 +145,10 @@ mod tests {
         let trace = TraceId::from_hex("0af7651916cd43dd8448eb211c80319c").unwrap();
         relay.forward(export(1), trace).unwrap();
         let other = TraceId::from_hex("1af7651916cd43dd8448eb211c80319c").unwrap();
-        assert!(matches!(relay.forward(export(1), other), Err(RelayError::ForeignTrace)));
+        assert!(matches!(
+            relay.forward(export(1), other),
+            Err(RelayError::ForeignTrace)
+        ));
     }
 
     #[test]

@@ -44,7 +44,9 @@ impl ActiveSpan {
     /// Marks the span as failed with a class of error and a text for people; success is never marked.
     pub fn fail(&self, error_type: impl Into<String>, message: impl Into<String>) {
         self.set(ERROR_TYPE, error_type.into());
-        self.context.span().set_status(Status::error(message.into()));
+        self.context
+            .span()
+            .set_status(Status::error(message.into()));
     }
 }
 
@@ -69,7 +71,10 @@ pub fn parse_traceparent(value: &str) -> Context {
 
 /// The remote parent that a request's headers name.
 pub fn header_context(headers: &http::HeaderMap) -> Context {
-    match headers.get(TRACEPARENT).and_then(|value| value.to_str().ok()) {
+    match headers
+        .get(TRACEPARENT)
+        .and_then(|value| value.to_str().ok())
+    {
         Some(value) => parse_traceparent(value),
         None => Context::new(),
     }

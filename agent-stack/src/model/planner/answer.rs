@@ -6,13 +6,14 @@ use serde_json::{Map, Value};
 /// The answer to `question`, given the results of the tools in the order they came.
 pub(super) fn answer(question: &Question, results: &[Value]) -> String {
     match (question.asks_price, priced(results)) {
-        (true, Some(item)) => price_answer(question, item, results),
+        (true, Some(item)) => price_answer(question, &item, results),
         (true, None) => "No price was found, so the cost cannot be told.".to_owned(),
-        (false, _) => passage(results).unwrap_or_else(|| "Nothing was found that answers the question.".to_owned()),
+        (false, _) => passage(results)
+            .unwrap_or_else(|| "Nothing was found that answers the question.".to_owned()),
     }
 }
 
-fn price_answer(question: &Question, item: Priced<'_>, results: &[Value]) -> String {
+fn price_answer(question: &Question, item: &Priced<'_>, results: &[Value]) -> String {
     let thing = item.thing();
     let each = item.money(&format!("{:.2}", item.price));
     if !question.needs_arithmetic() {
@@ -22,9 +23,20 @@ fn price_answer(question: &Question, item: Priced<'_>, results: &[Value]) -> Str
         return format!("{thing} costs {each} each, but the total could not be computed.");
     };
     let quantity = question.quantity.unwrap_or(1);
-    let (units, cost) = if quantity == 1 { ("unit", "costs") } else { ("units", "cost") };
-    let discount = if question.discount == 0 { String::new() } else { format!(", less {} % discount", percent(question.discount)) };
-    format!("{quantity} {units} of {thing} {cost} {}: {quantity} x {each}{discount}.", item.money(total))
+    let (units, cost) = if quantity == 1 {
+        ("unit", "costs")
+    } else {
+        ("units", "cost")
+    };
+    let discount = if question.discount == 0 {
+        String::new()
+    } else {
+        format!(", less {} % discount", percent(question.discount))
+    };
+    format!(
+        "{quantity} {units} of {thing} {cost} {}: {quantity} x {each}{discount}.",
+        item.money(total)
+    )
 }
 
 /// An item with a price, found in a result.
@@ -47,28 +59,45 @@ impl Priced<'_> {
     }
 
     fn money(&self, amount: &str) -> String {
-        format!("{amount} {}", self.text("currency").unwrap_or_default()).trim_end().to_owned()
+        format!("{amount} {}", self.text("currency").unwrap_or_default())
+            .trim_end()
+            .to_owned()
     }
 }
 
 /// The last result with a number whose name speaks of a price.
 fn priced(results: &[Value]) -> Option<Priced<'_>> {
-    results.iter().rev().filter_map(Value::as_object).find_map(|item| {
-        let mut members = item.iter();
-        let price = members.find_map(|(name, value)| value.as_f64().filter(|_| name.to_lowercase().contains("price")))?;
-        Some(Priced { item, price })
-    })
+    results
+        .iter()
+        .rev()
+        .filter_map(Value::as_object)
+        .find_map(|item| {
+            let mut members = item.iter();
+            let price = members.find_map(|(name, value)| {
+                value
+                    .as_f64()
+                    .filter(|_| name.to_lowercase().contains("price"))
+            })?;
+            Some(Priced { item, price })
+        })
 }
 
 /// The amount that a program printed.
 fn output(results: &[Value]) -> Option<&str> {
-    let printed = results.iter().rev().find_map(|result| result.get("stdout")?.as_str())?.trim();
+    let printed = results
+        .iter()
+        .rev()
+        .find_map(|result| result.get("stdout")?.as_str())?
+        .trim();
     printed.parse::<f64>().ok().map(|_| printed)
 }
 
 /// The passage of the best hit.
 fn passage(results: &[Value]) -> Option<String> {
-    results.iter().find_map(|result| result.pointer("/hits/0/passage")?.as_str()).map(str::to_owned)
+    results
+        .iter()
+        .find_map(|result| result.pointer("/hits/0/passage")?.as_str())
+        .map(str::to_owned)
 }
 
 fn percent(hundredths: u32) -> String {

@@ -15,7 +15,10 @@ print(f'{total // 100}.{total % 100:02d}')
 
 /// The plan for `question` with the tools at hand; what they cannot do stands in `missing`.
 pub(super) fn compose(question: &Question, offers: &[ToolOffer]) -> Plan {
-    let mut draft = Draft { offers, plan: Plan::default() };
+    let mut draft = Draft {
+        offers,
+        plan: Plan::default(),
+    };
     if question.asks_price {
         draft.price(question);
     } else {
@@ -46,8 +49,14 @@ impl Draft<'_> {
         };
         let priced = self.call(Ability::Price, |_| item);
         if question.needs_arithmetic() {
-            let price = priced.and_then(|done| self.reference(&done, "a price", |name| name.to_lowercase().contains("price")));
-            self.call(Ability::Code, |_| price.map(|price| total(question, &price)));
+            let price = priced.and_then(|done| {
+                self.reference(&done, "a price", |name| {
+                    name.to_lowercase().contains("price")
+                })
+            });
+            self.call(Ability::Code, |_| {
+                price.map(|price| total(question, &price))
+            });
         }
     }
 
@@ -55,7 +64,8 @@ impl Draft<'_> {
     fn find_item(&mut self, question: &Question) -> Option<Value> {
         let searched = self.search(question)?;
         let wanted = pick(self.offers, Ability::Price).map(|tool| tool.argument);
-        let accepts = |name: &str| wanted.as_deref() == Some(name) || name.to_lowercase().starts_with("sku");
+        let accepts =
+            |name: &str| wanted.as_deref() == Some(name) || name.to_lowercase().starts_with("sku");
         self.reference(&searched, "an item number", accepts)
     }
 
@@ -64,7 +74,11 @@ impl Draft<'_> {
     }
 
     /// Adds a step with a tool for `ability`; notes what is missing when there is none.
-    fn call(&mut self, ability: Ability, argument: impl FnOnce(&Offered) -> Option<Value>) -> Option<Done> {
+    fn call(
+        &mut self,
+        ability: Ability,
+        argument: impl FnOnce(&Offered) -> Option<Value>,
+    ) -> Option<Done> {
         let Some(tool) = pick(self.offers, ability) else {
             self.plan.missing.push(ability.need().to_owned());
             return None;
@@ -72,15 +86,30 @@ impl Draft<'_> {
         let argument = argument(&tool)?;
         let id = format!("step-{}", self.plan.steps.len() + 1);
         let arguments = [(tool.argument.clone(), argument)].into_iter().collect();
-        self.plan.steps.push(Step { id: id.clone(), tool: tool.name.clone(), arguments });
+        self.plan.steps.push(Step {
+            id: id.clone(),
+            tool: tool.name.clone(),
+            arguments,
+        });
         Some(Done { id, tool })
     }
 
     /// A reference into the result of a step; notes it as missing when the result is not known to have that.
-    fn reference(&mut self, done: &Done, what: &str, accepts: impl Fn(&str) -> bool) -> Option<Value> {
-        let pointer = done.tool.result.as_ref().and_then(|schema| pointer_to(schema, accepts));
+    fn reference(
+        &mut self,
+        done: &Done,
+        what: &str,
+        accepts: impl Fn(&str) -> bool,
+    ) -> Option<Value> {
+        let pointer = done
+            .tool
+            .result
+            .as_ref()
+            .and_then(|schema| pointer_to(schema, accepts));
         if pointer.is_none() {
-            self.plan.missing.push(format!("{what} in the result of `{}`", done.tool.name));
+            self.plan
+                .missing
+                .push(format!("{what} in the result of `{}`", done.tool.name));
         }
         pointer.map(|pointer| json!({"from": done.id, "pointer": pointer}))
     }

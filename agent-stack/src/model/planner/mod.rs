@@ -12,7 +12,9 @@ mod question;
 mod tests;
 
 use super::openai::{ChatRequest, Message, Role, ToolCall};
-use crate::plan::{self, Plan};
+use crate::plan;
+#[cfg(test)]
+use crate::plan::Plan;
 use question::Question;
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -22,36 +24,68 @@ pub fn reply(request: &ChatRequest) -> Message {
     let question = Question::read(last_text(request, Role::User));
     if asks_for_plan(request) {
         let plan = compose::compose(&question, &request.tools);
-        return Message::text(Role::Assistant, serde_json::to_string(&plan).unwrap_or_default());
+        return Message::text(
+            Role::Assistant,
+            serde_json::to_string(&plan).unwrap_or_default(),
+        );
     }
     if request.tools.is_empty() {
-        return Message::text(Role::Assistant, answer::answer(&question, &ordered(&results(request))));
+        return Message::text(
+            Role::Assistant,
+            answer::answer(&question, &ordered(&results(request))),
+        );
     }
     next_call(request, &question)
 }
 
 /// Whether the operator asks for the plan itself, as JSON, and not for the first call of it.
 fn asks_for_plan(request: &ChatRequest) -> bool {
-    let json = request.response_format.as_ref().is_some_and(|format| format.r#type == "json_object");
-    json && last_text(request, Role::System).to_lowercase().contains("plan")
+    let json = request
+        .response_format
+        .as_ref()
+        .is_some_and(|format| format.r#type == "json_object");
+    json && last_text(request, Role::System)
+        .to_lowercase()
+        .contains("plan")
 }
 
 fn last_text(request: &ChatRequest, role: Role) -> &str {
-    let mut messages = request.messages.iter().rev().filter(|message| message.role == role);
-    messages.next().and_then(|message| message.content.as_deref()).unwrap_or_default()
+    let mut messages = request
+        .messages
+        .iter()
+        .rev()
+        .filter(|message| message.role == role);
+    messages
+        .next()
+        .and_then(|message| message.content.as_deref())
+        .unwrap_or_default()
 }
 
 /// Function calling: the next call of the plan, or the answer once every call has its result.
 fn next_call(request: &ChatRequest, question: &Question) -> Message {
     let plan = compose::compose(question, &request.tools);
     if !plan.missing.is_empty() {
-        return Message::text(Role::Assistant, format!("I cannot do this without {}.", plan.missing.join(" and ")));
+        return Message::text(
+            Role::Assistant,
+            format!("I cannot do this without {}.", plan.missing.join(" and ")),
+        );
     }
     let results = results(request);
-    match plan.steps.iter().find(|step| !results.contains_key(&step.id)) {
-        None => Message::text(Role::Assistant, answer::answer(question, &ordered(&results))),
+    match plan
+        .steps
+        .iter()
+        .find(|step| !results.contains_key(&step.id))
+    {
+        None => Message::text(
+            Role::Assistant,
+            answer::answer(question, &ordered(&results)),
+        ),
         Some(step) => match plan::resolve(&step.arguments, &results) {
-            Ok(arguments) => Message::calls(vec![ToolCall::new(&step.id, &step.tool, &Value::Object(arguments))]),
+            Ok(arguments) => Message::calls(vec![ToolCall::new(
+                &step.id,
+                &step.tool,
+                &Value::Object(arguments),
+            )]),
             Err(error) => Message::text(Role::Assistant, format!("I cannot go on: {error}.")),
         },
     }
@@ -59,7 +93,10 @@ fn next_call(request: &ChatRequest, question: &Question) -> Message {
 
 /// The results in the conversation, by call id; a result that is not JSON is its text.
 fn results(request: &ChatRequest) -> BTreeMap<String, Value> {
-    let tools = request.messages.iter().filter(|message| message.role == Role::Tool);
+    let tools = request
+        .messages
+        .iter()
+        .filter(|message| message.role == Role::Tool);
     tools
         .filter_map(|message| {
             let text = message.content.as_deref().unwrap_or_default();
@@ -76,7 +113,10 @@ fn ordered(results: &BTreeMap<String, Value>) -> Vec<Value> {
 /// The plan for a request, as [`reply`] would write it.
 #[cfg(test)]
 pub(crate) fn plan_for(request: &ChatRequest) -> Plan {
-    compose::compose(&Question::read(last_text(request, Role::User)), &request.tools)
+    compose::compose(
+        &Question::read(last_text(request, Role::User)),
+        &request.tools,
+    )
 }
 
 /// A count of tokens that is the same everywhere: four bytes of text are one token.

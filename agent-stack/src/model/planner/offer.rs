@@ -23,7 +23,16 @@ impl Ability {
         match self {
             Self::Search => &["search", "find", "document", "manual", "passage", "query"],
             Self::Price => &["price", "lookup", "look", "catalog", "item", "sku"],
-            Self::Code => &["python", "code", "program", "run", "execute", "interpreter", "comput", "calculat"],
+            Self::Code => &[
+                "python",
+                "code",
+                "program",
+                "run",
+                "execute",
+                "interpreter",
+                "comput",
+                "calculat",
+            ],
         }
     }
 
@@ -59,7 +68,10 @@ pub(super) struct Offered {
 
 /// The tool that fits `ability` best; `None` when no offered tool fits it better than anything else.
 pub(super) fn pick(offers: &[ToolOffer], ability: Ability) -> Option<Offered> {
-    let mut fitting: Vec<_> = offers.iter().filter_map(|offer| fit(offer, ability)).collect();
+    let mut fitting: Vec<_> = offers
+        .iter()
+        .filter_map(|offer| fit(offer, ability))
+        .collect();
     fitting.sort_by(|(one, a), (other, b)| other.cmp(one).then_with(|| a.name.cmp(&b.name)));
     fitting.into_iter().next().map(|(_, offered)| offered)
 }
@@ -69,24 +81,39 @@ fn fit(offer: &ToolOffer, ability: Ability) -> Option<(usize, Offered)> {
     let (description, result) = plan::described(&offer.function.description);
     let words = words_of(&offer.function.name, description);
     let score = score(&words, ability);
-    let best = Ability::ALL.into_iter().all(|other| score_rank(&words, other) <= (score, ability == other));
+    let best = Ability::ALL
+        .into_iter()
+        .all(|other| score_rank(&words, other) <= (score, ability == other));
     if score < 2 || !best {
         return None;
     }
     let argument = argument(&offer.function.parameters, ability)?;
-    Some((score, Offered { name: offer.function.name.clone(), argument, result }))
+    Some((
+        score,
+        Offered {
+            name: offer.function.name.clone(),
+            argument,
+            result,
+        },
+    ))
 }
 
 /// Words of the name count double: a description speaks of other things too.
 fn words_of(name: &str, description: &str) -> Vec<String> {
     let split = |text: &str| -> Vec<String> {
-        text.to_lowercase().split(|letter: char| !letter.is_alphanumeric()).map(str::to_owned).collect()
+        text.to_lowercase()
+            .split(|letter: char| !letter.is_alphanumeric())
+            .map(str::to_owned)
+            .collect()
     };
     [split(name), split(name), split(description)].concat()
 }
 
 fn score(words: &[String], ability: Ability) -> usize {
-    words.iter().filter(|word| ability.words().iter().any(|stem| word.starts_with(stem))).count()
+    words
+        .iter()
+        .filter(|word| ability.words().iter().any(|stem| word.starts_with(stem)))
+        .count()
 }
 
 fn score_rank(words: &[String], ability: Ability) -> (usize, bool) {
@@ -97,11 +124,19 @@ fn score_rank(words: &[String], ability: Ability) -> (usize, bool) {
 fn argument(parameters: &Value, ability: Ability) -> Option<String> {
     let properties = parameters.get("properties")?.as_object()?;
     let is_text = |schema: &Value| schema.get("type").and_then(Value::as_str) == Some("string");
-    let texts: Vec<&String> = properties.iter().filter(|(_, schema)| is_text(schema)).map(|(name, _)| name).collect();
+    let texts: Vec<&String> = properties
+        .iter()
+        .filter(|(_, schema)| is_text(schema))
+        .map(|(name, _)| name)
+        .collect();
     let named = ability.argument_words().iter().find_map(|stem| {
-        texts.iter().find(|name| name.to_lowercase().starts_with(stem))
+        texts
+            .iter()
+            .find(|name| name.to_lowercase().starts_with(stem))
     });
-    named.or_else(|| texts.first().filter(|_| texts.len() == 1)).map(|name| (*name).clone())
+    named
+        .or_else(|| texts.first().filter(|_| texts.len() == 1))
+        .map(|name| (*name).clone())
 }
 
 /// The JSON pointer to the first property of `schema` whose name `wanted` accepts, shallow ones first.
@@ -116,7 +151,11 @@ pub(super) fn pointer_to(schema: &Value, wanted: impl Fn(&str) -> bool) -> Optio
                 }
                 deeper.push((format!("{pointer}/{name}"), property));
             }
-            deeper.extend(schema.get("items").map(|items| (format!("{pointer}/0"), items)));
+            deeper.extend(
+                schema
+                    .get("items")
+                    .map(|items| (format!("{pointer}/0"), items)),
+            );
         }
         level = deeper;
     }
@@ -124,7 +163,11 @@ pub(super) fn pointer_to(schema: &Value, wanted: impl Fn(&str) -> bool) -> Optio
 }
 
 fn properties(schema: &Value) -> impl Iterator<Item = (&String, &Value)> {
-    schema.get("properties").and_then(Value::as_object).into_iter().flatten()
+    schema
+        .get("properties")
+        .and_then(Value::as_object)
+        .into_iter()
+        .flatten()
 }
 
 #[cfg(test)]
@@ -135,18 +178,37 @@ mod tests {
 
     fn offer(name: &str, description: &str, argument: &str) -> ToolOffer {
         let parameters = json!({"type": "object", "properties": {argument: {"type": "string"}, "limit": {"type": "integer"}}});
-        let function = FunctionOffer { name: name.into(), description: description.into(), parameters };
-        ToolOffer { r#type: "function".into(), function }
+        let function = FunctionOffer {
+            name: name.into(),
+            description: description.into(),
+            parameters,
+        };
+        ToolOffer {
+            r#type: "function".into(),
+            function,
+        }
     }
 
     #[test]
     fn tools_are_recognised_by_what_they_say_and_not_by_one_name() {
         let offers = [
-            offer("kb", "Find passages in the manuals that match a query.", "text"),
-            offer("calc", "Executes a Python program and returns its output.", "source"),
+            offer(
+                "kb",
+                "Find passages in the manuals that match a query.",
+                "text",
+            ),
+            offer(
+                "calc",
+                "Executes a Python program and returns its output.",
+                "source",
+            ),
             offer("erp", "Looks up the price of a catalog item.", "itemNumber"),
         ];
-        let picked = |ability| pick(&offers, ability).map(|found| (found.name, found.argument)).unwrap();
+        let picked = |ability| {
+            pick(&offers, ability)
+                .map(|found| (found.name, found.argument))
+                .unwrap()
+        };
         assert_eq!(picked(Ability::Search), ("kb".into(), "text".into()));
         assert_eq!(picked(Ability::Code), ("calc".into(), "source".into()));
         assert_eq!(picked(Ability::Price), ("erp".into(), "itemNumber".into()));
@@ -154,15 +216,23 @@ mod tests {
 
     #[test]
     fn a_tool_that_does_something_else_is_not_picked() {
-        let offers = [offer("search_documents", "Searches documents; each hit names an item.", "query")];
+        let offers = [offer(
+            "search_documents",
+            "Searches documents; each hit names an item.",
+            "query",
+        )];
         assert!(pick(&offers, Ability::Price).is_none());
         assert!(pick(&offers, Ability::Code).is_none());
     }
 
     #[test]
     fn the_pointer_goes_through_lists_to_the_property() {
-        let schema = json!({"properties": {"hits": {"items": {"properties": {"sku": {"type": "string"}}}}}});
-        assert_eq!(pointer_to(&schema, |name| name == "sku").unwrap(), "/hits/0/sku");
+        let schema =
+            json!({"properties": {"hits": {"items": {"properties": {"sku": {"type": "string"}}}}}});
+        assert_eq!(
+            pointer_to(&schema, |name| name == "sku").unwrap(),
+            "/hits/0/sku"
+        );
         assert_eq!(pointer_to(&schema, |name| name == "price"), None);
     }
 }

@@ -16,23 +16,39 @@ pub(super) struct Question {
 }
 
 const NUMBER_WORDS: [&str; 13] = [
-    "zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve",
+    "zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten",
+    "eleven", "twelve",
 ];
 
-const PRICE_WORDS: [&str; 9] = ["cost", "costs", "price", "prices", "priced", "pay", "total", "expensive", "charge"];
+const PRICE_WORDS: [&str; 9] = [
+    "cost",
+    "costs",
+    "price",
+    "prices",
+    "priced",
+    "pay",
+    "total",
+    "expensive",
+    "charge",
+];
 
 /// Words that say nothing about the thing itself.
 const FILLER: [&str; 53] = [
-    "a", "all", "an", "and", "are", "at", "buy", "by", "can", "could", "discount", "do", "does", "for", "from", "get",
-    "give", "how", "i", "if", "in", "is", "it", "less", "many", "me", "minus", "much", "need", "of", "off", "on", "or",
-    "our", "pcs", "per", "piece", "pieces", "please", "tell", "the", "to", "unit", "units", "us", "want", "we", "what",
-    "which", "will", "with", "would", "you",
+    "a", "all", "an", "and", "are", "at", "buy", "by", "can", "could", "discount", "do", "does",
+    "for", "from", "get", "give", "how", "i", "if", "in", "is", "it", "less", "many", "me",
+    "minus", "much", "need", "of", "off", "on", "or", "our", "pcs", "per", "piece", "pieces",
+    "please", "tell", "the", "to", "unit", "units", "us", "want", "we", "what", "which", "will",
+    "with", "would", "you",
 ];
 
 impl Question {
     /// Reads a request.
     pub(super) fn read(text: &str) -> Self {
-        let words: Vec<&str> = text.split_whitespace().map(bare).filter(|word| !word.is_empty()).collect();
+        let words: Vec<&str> = text
+            .split_whitespace()
+            .map(bare)
+            .filter(|word| !word.is_empty())
+            .collect();
         let mut question = Self::default();
         let mut index = 0;
         while let Some(word) = words.get(index) {
@@ -77,7 +93,10 @@ fn bare(word: &str) -> &str {
 }
 
 fn quantity(word: &str) -> Option<u32> {
-    let spelled = NUMBER_WORDS.iter().position(|name| *name == word).and_then(|number| u32::try_from(number).ok());
+    let spelled = NUMBER_WORDS
+        .iter()
+        .position(|name| *name == word)
+        .and_then(|number| u32::try_from(number).ok());
     spelled.or_else(|| word.strip_suffix('x').unwrap_or(word).parse().ok())
 }
 
@@ -87,7 +106,8 @@ fn percent(word: &str, next: Option<&str>) -> Option<(u32, usize)> {
         return hundredths(number).map(|discount| (discount, 1));
     }
     let unit = next.filter(|next| *next == "%" || next.eq_ignore_ascii_case("percent"));
-    unit.and_then(|_| hundredths(word)).map(|discount| (discount, 2))
+    unit.and_then(|_| hundredths(word))
+        .map(|discount| (discount, 2))
 }
 
 /// Reads a decimal with at most two places, at most 100.
@@ -96,7 +116,8 @@ fn hundredths(number: &str) -> Option<u32> {
     if places.len() > 2 || !places.chars().all(|digit| digit.is_ascii_digit()) {
         return None;
     }
-    let value = whole.parse::<u32>().ok()?.checked_mul(100)? + format!("{places:0<2}").parse::<u32>().ok()?;
+    let value = whole.parse::<u32>().ok()?.checked_mul(100)?
+        + format!("{places:0<2}").parse::<u32>().ok()?;
     (value <= 10_000).then_some(value)
 }
 
@@ -107,22 +128,42 @@ mod tests {
 
     #[test]
     fn quantity_product_and_discount_are_found() {
-        let question = Question::read("What do 3 units of the replacement seal for pump P-100 cost, with 8 % discount?");
-        let product = ["replacement", "seal", "pump", "P-100"].map(str::to_owned).to_vec();
-        let expected = Question { quantity: Some(3), discount: 800, sku: None, product, asks_price: true };
+        let question = Question::read(
+            "What do 3 units of the replacement seal for pump P-100 cost, with 8 % discount?",
+        );
+        let product = ["replacement", "seal", "pump", "P-100"]
+            .map(str::to_owned)
+            .to_vec();
+        let expected = Question {
+            quantity: Some(3),
+            discount: 800,
+            sku: None,
+            product,
+            asks_price: true,
+        };
         assert_eq!(question, expected);
     }
 
     #[test]
     fn numbers_may_be_words_and_discounts_decimals() {
         let question = Question::read("Please tell me the price of twelve bearings at 7.5% off");
-        assert_eq!((question.quantity, question.discount, question.query().as_str()), (Some(12), 750, "bearings"));
+        assert_eq!(
+            (
+                question.quantity,
+                question.discount,
+                question.query().as_str()
+            ),
+            (Some(12), 750, "bearings")
+        );
     }
 
     #[test]
     fn an_item_number_is_no_product_word() {
         let question = Question::read("How much is sku-2048?");
-        assert_eq!((question.sku.as_deref(), question.query().as_str()), (Some("SKU-2048"), ""));
+        assert_eq!(
+            (question.sku.as_deref(), question.query().as_str()),
+            (Some("SKU-2048"), "")
+        );
     }
 
     #[test]

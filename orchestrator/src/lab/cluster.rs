@@ -1,0 +1,208 @@
+//! Brings one cluster up: its nodes, then what makes it usable, each waited for by looking at it.
+
+use super::api::ClusterApi;
+use super::components::NodePlan;
+use super::error::LabError;
+use super::images::ImageStore;
+use super::node::config::NodeConfig;
+use super::paths::LabPaths;
+use super::process::ProcessIdentity;
+use super::spec::{ClusterSpec, LabSpec, NodeSpec};
+use super::state::LabState;
+use super::up::LabBinaries;
+use super::{cgroup, files, network, pki, wait};
+use crate::progress::Progress;
+use futures::future::{select_all, try_join_all};
+use std::fs::File;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+/// How long a node's init may take to say who it is.
+const INIT_LIMIT: Duration = Duration::from_secs(10);
+/// How long a cluster may take to be ready.
+const CLUSTER_LIMIT: Duration = Duration::from_secs(120);
+
+/// What bringing a cluster up works with.
+#[derive(Clone, Copy)]
+pub(crate) struct Site<'a> {
+    pub(crate) paths: &'a LabPaths,
+    pub(crate) state: &'a LabState,
+    pub(crate) binaries: &'a LabBinaries,
+    pub(crate) program: &'a Path,
+    pub(crate) hierarchies: &'a [cgroup::Hierarchy],
+    pub(crate) progress: &'a dyn Progress,
+}
+
+impl Site<'_> {
+    fn lab(&self) -> &LabSpec {
+        &self.state.spec
+    }
+
+    /// Brings a cluster up, or makes sure that it is.
+    ///
+    /// # Errors
+    /// The first thing that went wrong; what was started still runs.
+    pub(crate) async fn bring_up(&self, cluster: &ClusterSpec) -> Result<(), LabError> {
+        let part = format!("cluster {}", cluster.role);
+        let begun = Instant::now();
+        self.progress.started(&part);
+        self.prepare(cluster)?;
+        let nodes = cluster.nodes();
+        let inits = try_join_all(nodes.iter().map(|node| self.start_node(cluster, node))).await?;
+        let lost = nodes.iter().zip(&inits).map(|(node, init)| {
+            Box::pin(
+                async move { wait::until_lost(&node.name, init, &self.paths.node(node)).await },
+            )
+        });
+        tokio::select! {
+            ready = self.make_ready(cluster, &inits) => ready?,
+            (error, ..) = select_all(lost) => return Err(error),
+        }
+        self.progress.finished(&part, begun.elapsed());
+        Ok(())
+    }
+
+    fn prepare(&self, cluster: &ClusterSpec) -> Result<(), LabError> {
+        let pki = self.paths.pki(cluster);
+        files::directory(&self.paths.cluster(&cluster.role))?;
+        pki::ensure(cluster, &pki)?;
+        let admin = pki.join("admin.kubeconfig");
+        let content = std::fs::read(&admin).map_err(LabError::io("cannot read", &admin))?;
+        files::replace(
+            &self.paths.kubeconfig(&cluster.role),
+            files::SECRET,
+            &content,
+        )
+    }
+
+    async fn start_node(
+        &self,
+        cluster: &ClusterSpec,
+        node: &NodeSpec,
+    ) -> Result<ProcessIdentity, LabError> {
+        let running = self.state.init(self.paths, node)?;
+        let init = match running {
+            Some(init) => init,
+            None => self.launch(cluster, node).await?,
+        };
+        network::attach(self.lab(), self.paths, node, init.pid).await?;
+        Ok(init)
+    }
+
+    async fn launch(
+        &self,
+        cluster: &ClusterSpec,
+        node: &NodeSpec,
+    ) -> Result<ProcessIdentity, LabError> {
+        let files = self.paths.node(node);
+        let procs = cgroup::create(self.hierarchies, &self.lab().cgroup(node))?;
+        let config: NodeConfig = self.plan(cluster, node).prepare(procs)?;
+        files::replace_json(&files.config(), &config)?;
+        self.spawn(node)?;
+        let what = format!("the init of node {}", node.name);
+        wait::until_ready(&what, INIT_LIMIT, &files.log("init"), async || {
+            (!files.identity().exists()).then(|| files::tail(&files.log("init"), wait::TAIL))
+        })
+        .await?;
+        let init = self.state.init(self.paths, node)?;
+        init.ok_or_else(|| wait::node_died(&node.name, &files))
+    }
+
+    fn plan<'b>(&'b self, cluster: &'b ClusterSpec, node: &'b NodeSpec) -> NodePlan<'b> {
+        NodePlan {
+            lab: self.lab(),
+            cluster,
+            node,
+            paths: self.paths,
+            binaries: &self.binaries.directory,
+            program: self.program,
+            pause_image: &self.binaries.pause_image,
+            may_lower_oom_score: super::preflight::may_lower_oom_score(),
+        }
+    }
+
+    /// The init outlives this command and its terminal, so it gets a session of its own. `--kill-child` ends it
+    /// should its launcher be ended.
+    fn spawn(&self, node: &NodeSpec) -> Result<(), LabError> {
+        let files = self.paths.node(node);
+        let path = files.log("init");
+        let open = || File::create(&path).and_then(|log| Ok((log.try_clone()?, log)));
+        let (out, err) = open().map_err(LabError::io("cannot write", &path))?;
+        let launch = self
+            .state
+            .launches
+            .get(&node.name)
+            .cloned()
+            .unwrap_or_default();
+        Command::new("setsid")
+            .args([
+                "unshare",
+                "--pid",
+                "--fork",
+                "--kill-child",
+                "--mount",
+                "--net",
+                "--uts",
+                "--ipc",
+            ])
+            .arg(self.program)
+            .arg("lab-node-init")
+            .arg(files.config())
+            .arg(launch)
+            .env_clear()
+            .env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin")
+            .current_dir("/")
+            .stdin(Stdio::null())
+            .stdout(out)
+            .stderr(err)
+            .spawn()
+            .map_err(|source| LabError::Spawn {
+                program: "setsid unshare".to_owned(),
+                source,
+            })?;
+        Ok(())
+    }
+
+    async fn make_ready(
+        &self,
+        cluster: &ClusterSpec,
+        inits: &[ProcessIdentity],
+    ) -> Result<(), LabError> {
+        let nodes = cluster.nodes();
+        let imports = nodes.iter().zip(inits).map(|(node, init)| async move {
+            let store = ImageStore {
+                init,
+                paths: self.paths.node(node),
+                binaries: &self.binaries.directory,
+            };
+            store.import(&self.binaries.images).await
+        });
+        tokio::try_join!(try_join_all(imports), self.make_api_ready(cluster))?;
+        Ok(())
+    }
+
+    async fn make_api_ready(&self, cluster: &ClusterSpec) -> Result<(), LabError> {
+        let api = ClusterApi::new(self.paths, &cluster.role).await?;
+        let role = &cluster.role;
+        let log = self.paths.nodes();
+        let wait = |what: &str| format!("{what} of cluster {role}");
+        wait::until_ready(&wait("the API server"), CLUSTER_LIMIT, &log, async || {
+            api.unready().await
+        })
+        .await?;
+        api.apply_runtime_class().await?;
+        let count = usize::from(cluster.nodes);
+        wait::until_ready(&wait("nodes"), CLUSTER_LIMIT, &log, async || {
+            api.unready_nodes(count).await
+        })
+        .await?;
+        wait::until_ready(
+            &wait("namespace default"),
+            CLUSTER_LIMIT,
+            &log,
+            async || api.lacks_default_account().await,
+        )
+        .await
+    }
+}

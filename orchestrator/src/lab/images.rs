@@ -1,0 +1,81 @@
+//! Images come into the nodes' containerd from OCI layout tars; nothing is ever pulled.
+
+use super::command;
+use super::components::CONTAINERD_SOCKET;
+use super::error::LabError;
+use super::files;
+use super::paths::NodePaths;
+use super::process::ProcessIdentity;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, UNIX_EPOCH};
+use tokio::net::UnixStream;
+
+/// A file's size and time of change: whether it is the one that was imported.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Stamp {
+    bytes: u64,
+    changed: Duration,
+}
+
+type Imported = BTreeMap<PathBuf, Stamp>;
+
+/// A node that images are imported into.
+pub(crate) struct ImageStore<'a> {
+    pub(crate) init: &'a ProcessIdentity,
+    pub(crate) paths: NodePaths,
+    /// Directory with `ctr`.
+    pub(crate) binaries: &'a Path,
+}
+
+impl ImageStore<'_> {
+    /// Imports those of `images` that the node does not have, in order.
+    ///
+    /// # Errors
+    /// A file is missing, or containerd refuses it.
+    pub(crate) async fn import(&self, images: &[PathBuf]) -> Result<(), LabError> {
+        let record = self.paths.root().join("images.json");
+        let mut imported: Imported = files::read_json(&record)?.unwrap_or_default();
+        for image in images {
+            let stamp = stamp(image)?;
+            if imported.get(image) != Some(&stamp) {
+                self.wait_for_containerd().await;
+                self.import_one(image).await?;
+                imported.insert(image.clone(), stamp);
+                files::replace_json(&record, &imported)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Without a limit: whoever brings the node up has one.
+    async fn wait_for_containerd(&self) {
+        let socket = format!("/proc/{}/root{CONTAINERD_SOCKET}", self.init.pid);
+        while UnixStream::connect(&socket).await.is_err() {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+
+    async fn import_one(&self, image: &Path) -> Result<(), LabError> {
+        let init = self.init.pid.to_string();
+        let ctr = self.binaries.join("ctr").display().to_string();
+        let image = image.display().to_string();
+        let node = ["--target", &init, "--mount", "--wd=/", "--"];
+        let import = [&ctr, "--namespace", "k8s.io", "images", "import", &image];
+        command::run("nsenter", &[&node[..], &import[..]].concat()).await?;
+        Ok(())
+    }
+}
+
+fn stamp(image: &Path) -> Result<Stamp, LabError> {
+    let missing = |_| LabError::MissingImage {
+        path: image.to_owned(),
+    };
+    let metadata = std::fs::metadata(image).map_err(missing)?;
+    let changed = metadata.modified().map_err(missing)?;
+    Ok(Stamp {
+        bytes: metadata.len(),
+        changed: changed.duration_since(UNIX_EPOCH).unwrap_or_default(),
+    })
+}

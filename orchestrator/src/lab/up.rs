@@ -1,0 +1,138 @@
+//! `lab up`: from nothing, from a half started lab or from a running one to a running one.
+
+use super::cgroup::Hierarchy;
+use super::cluster::Site;
+use super::error::LabError;
+use super::paths::LabPaths;
+use super::spec::{ClusterSpec, LabRequest, LabSpec};
+use super::state::{LabLock, LabState};
+use super::{cgroup, down, files, network, preflight};
+use crate::progress::Progress;
+use futures::future::try_join_all;
+use std::path::{Path, PathBuf};
+
+/// The programs and images a lab is made of.
+#[derive(Clone, Debug)]
+pub struct LabBinaries {
+    /// Directory with all component binaries, by name.
+    pub directory: PathBuf,
+    /// OCI layout tars that every node gets, the sandbox's first.
+    pub images: Vec<PathBuf>,
+    /// Name of the image of every pod's sandbox; one of `images` holds it.
+    pub pause_image: String,
+}
+
+/// Brings the lab up and returns when its clusters are ready. What already runs is kept. When it fails, the clusters
+/// that this call started are taken down again, and their logs are kept in `kept_logs`.
+///
+/// # Errors
+/// What the machine lacks, what is in the way, or what did not come up.
+pub async fn up(
+    request: &LabRequest,
+    binaries: &LabBinaries,
+    paths: &LabPaths,
+    kept_logs: &Path,
+    progress: &dyn Progress,
+) -> Result<LabState, LabError> {
+    let asked = LabSpec::new(request)?;
+    let hierarchies = cgroup::of_host()?;
+    preflight::check_machine(&hierarchies)?;
+    preflight::check_files(binaries)?;
+    if !paths.state().exists() {
+        preflight::check_names(&asked, paths, &hierarchies).await?;
+    }
+    preflight::claim_directory(paths)?;
+    let _lock = LabLock::take(paths)?;
+    let (state, fresh) = plan(&asked, paths, &hierarchies).await?;
+    let raised = tokio::select! {
+        raised = raise(&asked, &state, binaries, paths, progress) => raised,
+        () = interrupted() => Err(LabError::Interrupted),
+    };
+    if let Err(error) = raised {
+        return Err(abandon(error, &fresh, state, paths, kept_logs).await);
+    }
+    state.save(paths)?;
+    Ok(state)
+}
+
+/// What the lab is to be, saved before anything of it is started; and the clusters that have to be started.
+async fn plan(
+    asked: &LabSpec,
+    paths: &LabPaths,
+    hierarchies: &[Hierarchy],
+) -> Result<(LabState, Vec<ClusterSpec>), LabError> {
+    let mut state = match LabState::load(paths)? {
+        Some(state) => state.joined(asked)?,
+        None => LabState::new(asked.clone()),
+    };
+    let mut fresh = Vec::new();
+    for cluster in &asked.clusters {
+        if !state.runs(paths, cluster)? {
+            down::clear_cluster(&mut state, cluster, paths, hierarchies).await?;
+            state.announce(cluster);
+            fresh.push(cluster.clone());
+        }
+    }
+    state.save(paths)?;
+    Ok((state, fresh))
+}
+
+async fn raise(
+    asked: &LabSpec,
+    state: &LabState,
+    binaries: &LabBinaries,
+    paths: &LabPaths,
+    progress: &dyn Progress,
+) -> Result<(), LabError> {
+    network::ensure_bridge(&state.spec, paths).await?;
+    let itself = Path::new("/proc/self/exe");
+    let program = std::fs::read_link(itself).map_err(LabError::io("cannot read", itself))?;
+    let site = Site {
+        paths,
+        state,
+        binaries,
+        program: &program,
+        hierarchies: &cgroup::of_host()?,
+        progress,
+    };
+    try_join_all(asked.clusters.iter().map(|cluster| site.bring_up(cluster))).await?;
+    Ok(())
+}
+
+async fn interrupted() {
+    if tokio::signal::ctrl_c().await.is_err() {
+        std::future::pending::<()>().await;
+    }
+}
+
+/// Takes down what this call started. The error that is returned tells where the logs are now.
+async fn abandon(
+    error: LabError,
+    fresh: &[ClusterSpec],
+    mut state: LabState,
+    paths: &LabPaths,
+    kept_logs: &Path,
+) -> LabError {
+    let kept = keep_logs(fresh, paths, kept_logs);
+    let cleared = down::clear_clusters(&mut state, fresh, paths).await;
+    if let Err(also) = cleared {
+        tracing::warn!(error = %also, "clean-up after the failure is not complete");
+    }
+    match kept {
+        Ok(()) => error.with_logs_moved(&paths.nodes(), kept_logs),
+        Err(_) => error,
+    }
+}
+
+fn keep_logs(fresh: &[ClusterSpec], paths: &LabPaths, kept: &Path) -> Result<(), LabError> {
+    for node in fresh.iter().flat_map(ClusterSpec::nodes) {
+        let (from, to) = (paths.node(&node).logs(), kept.join(&node.name).join("log"));
+        let entries = std::fs::read_dir(&from).map_err(LabError::io("cannot read", &from))?;
+        files::directory(&to)?;
+        for entry in entries.flatten() {
+            let target = to.join(entry.file_name());
+            std::fs::copy(entry.path(), &target).map_err(LabError::io("cannot write", &target))?;
+        }
+    }
+    Ok(())
+}
