@@ -8,6 +8,7 @@ pub mod cli;
 pub mod cluster;
 pub mod exit;
 pub mod lab;
+pub mod ledger;
 pub mod progress;
 pub mod rpc;
 pub mod run;

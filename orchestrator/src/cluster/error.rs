@@ -1,6 +1,8 @@
 //! What can go wrong between portproof and the API server of a cluster.
 
+use super::object::{ObjectError, ObjectId};
 use crate::exit::Exit;
+use crate::ledger::LedgerError;
 use crate::verify::Role;
 use kube::config::KubeconfigError;
 use std::path::PathBuf;
@@ -87,6 +89,20 @@ pub enum ClusterError {
         /// What is missing.
         field: &'static str,
     },
+    /// An object of that name is there already, and portproof never takes over what it did not create.
+    #[error("cluster {role}: {object} is there already")]
+    AlreadyExists {
+        /// Role of the cluster.
+        role: Role,
+        /// The object.
+        object: ObjectId,
+    },
+    /// Something cannot be addressed as an object.
+    #[error(transparent)]
+    Object(#[from] ObjectError),
+    /// The ledger failed, and without it nothing may be created.
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
 }
 
 impl ClusterError {
@@ -133,7 +149,11 @@ impl ClusterError {
             Self::Timeout { .. } | Self::Failed { .. } => {
                 Some("is the cluster running, and can this machine reach its API server?".to_owned())
             }
-            Self::Refused { .. } | Self::Incomplete { .. } => None,
+            Self::AlreadyExists { .. } => Some(
+                "remove it yourself if it is a leftover, or run `portproof cleanup`; it is never taken over".to_owned(),
+            ),
+            Self::Ledger(_) => Some("is the disk of the run directory full or read-only?".to_owned()),
+            Self::Refused { .. } | Self::Incomplete { .. } | Self::Object(_) => None,
         }
     }
 
@@ -143,10 +163,13 @@ impl ClusterError {
             Self::Kubeconfig { .. }
             | Self::ContextNotNamed { .. }
             | Self::ContextUnknown { .. } => Exit::Usage,
+            Self::Object(_) => Exit::Unexpected,
             Self::Timeout { .. }
             | Self::Refused { .. }
             | Self::Failed { .. }
-            | Self::Incomplete { .. } => Exit::Infrastructure,
+            | Self::Incomplete { .. }
+            | Self::AlreadyExists { .. }
+            | Self::Ledger(_) => Exit::Infrastructure,
         }
     }
 }

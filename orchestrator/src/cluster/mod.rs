@@ -2,6 +2,8 @@
 
 mod connect;
 mod error;
+mod object;
 
 pub use connect::{Cluster, ClusterAccess};
 pub use error::ClusterError;
+pub use object::{ObjectError, ObjectId};

@@ -12,6 +12,7 @@ pub(super) struct Session {
     pub agent: AgentClient,
     pub relay: Relay,
     pub gateway_class: String,
+    pub image_pull_policy: String,
 }
 
 /// Every connected cluster, by role.

@@ -1,1 +1,174 @@
-//! Add-ons.
+//! What a bare cluster of the lab gets before it is of use: DNS, the Gateway API and an implementation of it.
+//!
+//! [`install`] applies manifests and returns; [`wait_working`] then finds out by using them that DNS, Services,
+//! NetworkPolicy, the sandbox and the gateway work. Conditions are not trusted: a gateway says it is programmed before
+//! it answers, and a policy controller that enforces nothing reports no error at all.
+
+pub mod gateway;
+pub mod probes;
+
+mod apply;
+mod certificates;
+mod error;
+mod manifest;
+
+pub use error::AddonError;
+pub use probes::wait_working;
+
+use crate::lab::build::{BuildError, Components};
+use crate::lab::image::LabImages;
+use crate::lab::spec::GatewayKind;
+use crate::progress::Progress;
+use apply::Applier;
+use futures::future::{try_join, try_join_all, try_join3};
+use kube::Client;
+use manifest::{Manifest, Values};
+use serde::Serialize;
+use std::net::Ipv4Addr;
+use std::path::PathBuf;
+use std::time::Instant;
+
+/// Names of the images that the add-ons' pods run.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct AddonImages {
+    /// DNS.
+    pub coredns: String,
+    /// Traefik.
+    pub traefik: String,
+    /// Envoy Gateway.
+    pub envoy_gateway: String,
+    /// Envoy.
+    pub envoy: String,
+    /// An image with Python, for the probes.
+    pub probe: String,
+}
+
+impl AddonImages {
+    /// The lab's own images, with `agent_stack` for the probes.
+    pub fn new(images: &LabImages, agent_stack: &str) -> Self {
+        Self {
+            coredns: images.coredns.name.clone(),
+            traefik: images.traefik.name.clone(),
+            envoy_gateway: images.envoy_gateway.name.clone(),
+            envoy: images.envoy.name.clone(),
+            probe: agent_stack.to_owned(),
+        }
+    }
+}
+
+/// What one cluster gets.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AddonSpec {
+    /// Name of the cluster, for progress and messages.
+    pub cluster: String,
+    /// Its Gateway API implementation.
+    pub gateway: GatewayKind,
+    /// ClusterIP of its DNS.
+    pub dns_address: Ipv4Addr,
+    /// Images that are on its nodes.
+    pub images: AddonImages,
+    /// Directory with the Gateway API's CRDs and policy.
+    pub gateway_api: PathBuf,
+    /// Directory with Envoy Gateway's own CRDs.
+    pub envoy_gateway: PathBuf,
+}
+
+impl AddonSpec {
+    /// A cluster with manifests from `components`.
+    ///
+    /// # Errors
+    /// [`BuildError::NotBuilt`] when the manifests have not been built.
+    pub fn new(
+        cluster: impl Into<String>,
+        gateway: GatewayKind,
+        dns_address: Ipv4Addr,
+        images: AddonImages,
+        components: &Components,
+    ) -> Result<Self, BuildError> {
+        Ok(Self {
+            cluster: cluster.into(),
+            gateway,
+            dns_address,
+            images,
+            gateway_api: components.manifests("gateway-api")?,
+            envoy_gateway: components.manifests("envoy-gateway-crds")?,
+        })
+    }
+
+    fn values(&self) -> Values<'_> {
+        Values {
+            dns_address: self.dns_address,
+            images: &self.images,
+            class: gateway::class(self.gateway),
+        }
+    }
+}
+
+/// Applies all add-ons, side by side where they do not need each other. Doing it again changes nothing.
+///
+/// # Errors
+/// [`AddonError`] when a manifest is not to be read or the API server refuses an object.
+pub async fn install(
+    client: Client,
+    cluster: &AddonSpec,
+    progress: &dyn Progress,
+) -> Result<(), AddonError> {
+    let part = format!("{}: add-ons applied", cluster.cluster);
+    let start = Instant::now();
+    progress.started(&part);
+    let applier = Applier::new(client);
+    try_join3(
+        dns(&applier, cluster),
+        gateway_api(&applier, cluster),
+        implementation(&applier, cluster),
+    )
+    .await?;
+    class(&applier, cluster).await?;
+    progress.finished(&part, start.elapsed());
+    Ok(())
+}
+
+async fn dns(applier: &Applier, cluster: &AddonSpec) -> Result<(), AddonError> {
+    applier
+        .apply_in_order(&Manifest::CoreDns.objects(&cluster.values())?)
+        .await
+}
+
+/// The policy comes after the CRDs: it is there to keep others from replacing them with older ones (GEP-2493).
+async fn gateway_api(applier: &Applier, cluster: &AddonSpec) -> Result<(), AddonError> {
+    let objects = manifest::directory(&cluster.gateway_api)?;
+    let (crds, rest): (Vec<_>, Vec<_>) = objects.into_iter().partition(manifest::is_crd);
+    applier.apply_crds(&crds).await?;
+    applier.apply_in_order(&rest).await
+}
+
+async fn implementation(applier: &Applier, cluster: &AddonSpec) -> Result<(), AddonError> {
+    match cluster.gateway {
+        GatewayKind::Traefik => {
+            applier
+                .apply_in_order(&Manifest::Traefik.objects(&cluster.values())?)
+                .await
+        }
+        GatewayKind::Envoy => envoy_gateway(applier, cluster).await,
+    }
+}
+
+/// The controller exits when its CRDs are missing, and its pod waits for the certificates.
+async fn envoy_gateway(applier: &Applier, cluster: &AddonSpec) -> Result<(), AddonError> {
+    let crds = manifest::directory(&cluster.envoy_gateway)?;
+    let objects = Manifest::EnvoyGateway.objects(&cluster.values())?;
+    let (first, rest) = objects.split_at(1);
+    try_join(applier.apply_crds(&crds), applier.apply_in_order(first)).await?;
+    certificates::ensure(applier).await?;
+    applier.apply_in_order(rest).await
+}
+
+async fn class(applier: &Applier, cluster: &AddonSpec) -> Result<(), AddonError> {
+    let manifest = match cluster.gateway {
+        GatewayKind::Traefik => Manifest::TraefikClass,
+        GatewayKind::Envoy => Manifest::EnvoyGatewayClass,
+    };
+    let objects = manifest.objects(&cluster.values())?;
+    try_join_all(objects.iter().map(|object| applier.apply(object))).await?;
+    Ok(())
+}

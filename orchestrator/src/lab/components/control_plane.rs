@@ -117,6 +117,7 @@ fn api_audit(plan: &NodePlan<'_>) -> Vec<String> {
     ])
 }
 
+/// Its usual 20 requests a second would hold its start up for 3 s: each controller asks for an account of its own.
 fn controller_manager(plan: &NodePlan<'_>) -> Component {
     let mut args = flags([
         ("kubeconfig", plan.pki("controller-manager.kubeconfig")),
@@ -129,6 +130,8 @@ fn controller_manager(plan: &NodePlan<'_>) -> Component {
         ("cluster-cidr", plan.cluster.pod_range().to_string()),
         ("bind-address", "127.0.0.1".to_owned()),
         ("leader-elect", "false".to_owned()),
+        ("kube-api-qps", "1000".to_owned()),
+        ("kube-api-burst", "1000".to_owned()),
     ]);
     args.push("--use-service-account-credentials".to_owned());
     plan.component("kube-controller-manager", vec![plan.api_ready()], args)

@@ -1,0 +1,53 @@
+# A pod that says what it sees from where it stands: one line of HTTP in, one line out.
+import os
+import socket
+import sys
+
+PORT = 8080
+TIMEOUT = 1.5
+
+
+def fetch(host, port):
+    with socket.create_connection((host, int(port)), TIMEOUT) as connection:
+        connection.settimeout(TIMEOUT)
+        connection.sendall(b"GET /hello HTTP/1.0\r\n\r\n")
+        answer = b""
+        while chunk := connection.recv(4096):
+            answer += chunk
+    return answer.partition(b"\r\n\r\n")[2].decode()
+
+
+def answer(path):
+    command, *arguments = path.strip("/").split("/")
+    if command == "hello":
+        return sys.argv[1]
+    if command == "kernel":
+        with open("/proc/version") as version:
+            return version.read().strip()
+    if command == "resolve":
+        return socket.gethostbyname(*arguments)
+    if command == "fetch":
+        return fetch(*arguments)
+    raise ValueError(f"no such command: {command}")
+
+
+def serve(connection):
+    path = connection.recv(4096).split()[1].decode()
+    try:
+        status, body = "200 OK", answer(path)
+    except (OSError, ValueError, TypeError) as error:
+        status, body = "502 Bad Gateway", f"{type(error).__name__}: {error}"
+    body = body.encode()
+    head = f"HTTP/1.1 {status}\r\nContent-Type: text/plain\r\nContent-Length: {len(body)}\r\nConnection: close\r\n\r\n"
+    connection.sendall(head.encode() + body)
+
+
+with socket.create_server(("", PORT), backlog=16) as listener:
+    while True:
+        connection, _ = listener.accept()
+        with connection:
+            try:
+                connection.settimeout(TIMEOUT)
+                serve(connection)
+            except (OSError, IndexError):
+                pass
