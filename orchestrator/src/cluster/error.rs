@@ -130,6 +130,15 @@ impl ClusterError {
         matches!(self, Self::Refused { code: 404, .. })
     }
 
+    /// Whether the same call may succeed a moment later.
+    pub(crate) fn may_pass(&self) -> bool {
+        match self {
+            Self::Timeout { .. } | Self::Failed { .. } => true,
+            Self::Refused { code, .. } => *code == 429 || *code >= 500,
+            _ => false,
+        }
+    }
+
     /// What to do about it, where there is something to say.
     pub fn hint(&self) -> Option<String> {
         match self {

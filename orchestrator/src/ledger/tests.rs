@@ -41,7 +41,7 @@ fn acts() -> impl Strategy<Value = Vec<Act>> {
         1 => Act::Create(name),
         _ => Act::Remove(name),
     });
-    prop::collection::vec(act, 0..24)
+    prop::collection::vec(act, 0..9)
 }
 
 impl Act {
