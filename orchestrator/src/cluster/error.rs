@@ -175,10 +175,10 @@ impl ClusterError {
             Self::ControlNotReady { state, .. } if state.contains("ErrImageNeverPull") => {
                 Some("load the image into every node of the cluster first".to_owned())
             }
-            Self::Refused { .. }
-            | Self::Incomplete { .. }
-            | Self::ControlNotReady { .. }
-            | Self::Object(_) => None,
+            Self::ControlNotReady { .. } => {
+                Some("can the nodes pull the image, and do quotas and admission rules let the pod start?".to_owned())
+            }
+            Self::Refused { .. } | Self::Incomplete { .. } | Self::Object(_) => None,
         }
     }
 

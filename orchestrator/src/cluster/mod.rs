@@ -6,7 +6,7 @@ mod connect;
 mod create;
 mod error;
 #[cfg(test)]
-mod fake;
+pub(crate) mod fake;
 mod find;
 mod forward;
 mod object;

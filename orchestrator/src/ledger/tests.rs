@@ -75,7 +75,7 @@ fn written(acts: &[Act]) -> Vec<u8> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(24))]
+    #![proptest_config(ProptestConfig::with_cases(16))]
 
     #[test]
     fn a_ledger_that_was_cut_anywhere_loses_only_the_line_that_was_torn(acts in acts()) {
