@@ -1,5 +1,6 @@
 //! What is created through the Kubernetes API before a cluster can be spoken to over gRPC, and nothing more.
 
+mod diagnosis;
 mod manifests;
 mod ready;
 
@@ -17,7 +18,7 @@ use std::time::Duration;
 ///
 /// # Errors
 /// When an object is there already (it is never adopted), is refused, or the pod does not become ready; the error
-/// then says what the pod is waiting for.
+/// then says what the pod is waiting for. What was created by then is in the ledger and stays for cleaning up.
 pub async fn bootstrap(
     cluster: &Cluster,
     ledger: &Ledger,
@@ -30,3 +31,6 @@ pub async fn bootstrap(
     }
     ready::control_pod(cluster, &plan.namespace, deadline).await
 }
+
+#[cfg(test)]
+mod tests;

@@ -12,6 +12,7 @@ use crate::rpc::{self, AgentDescription, Credentials, PkiError, RpcError, RunAut
 use crate::scenario::Scenario;
 use crate::verify::Role;
 use futures::future::{join_all, try_join_all};
+use jiff::Timestamp;
 use portproof_proto::names;
 use std::time::Duration;
 
@@ -152,6 +153,7 @@ async fn open(
         cluster_uid: cluster.uid().to_owned(),
         image: plan.image.clone(),
         image_pull_policy: reached.resolved.image_pull_policy.to_string(),
+        began: jiff::Timestamp::now(),
     };
     let server = authority.server(role.as_str())?;
     let pod = bootstrap_cluster(cluster, ledger, &bootstrap, &server, CONTROL_DEADLINE).await?;
