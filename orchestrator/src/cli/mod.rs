@@ -2,6 +2,7 @@
 
 mod internal;
 mod lab;
+mod lab_status;
 mod printer;
 
 use crate::exit::Exit;

@@ -1,6 +1,7 @@
 //! The one place that writes to the terminal: results to standard output, everything else to standard error.
 
 use crate::progress::Progress;
+use serde::Serialize;
 use std::error::Error;
 use std::io::Write;
 use std::time::Duration;
@@ -17,6 +18,14 @@ impl Printer {
     )]
     pub(super) fn result(&self, text: &str) {
         let _ = writeln!(std::io::stdout().lock(), "{}", text.trim_end());
+    }
+
+    /// A result for a program.
+    pub(super) fn json(&self, value: &impl Serialize) {
+        match serde_json::to_string_pretty(value) {
+            Ok(text) => self.result(&text),
+            Err(error) => self.error(&error, None),
+        }
     }
 
     /// An error with all its causes, and what to do about it.

@@ -97,6 +97,16 @@ pub enum ClusterError {
         /// The object.
         object: ObjectId,
     },
+    /// The control agent's pod did not become ready.
+    #[error("the control agent of cluster {role} is not ready after {} s: {state}", deadline.as_secs())]
+    ControlNotReady {
+        /// Role of the cluster.
+        role: Role,
+        /// Time it was given.
+        deadline: Duration,
+        /// What it waits for, for people.
+        state: String,
+    },
     /// Something cannot be addressed as an object.
     #[error(transparent)]
     Object(#[from] ObjectError),
@@ -130,6 +140,15 @@ impl ClusterError {
         matches!(self, Self::Refused { code: 404, .. })
     }
 
+    /// Whether the same call may succeed a moment later.
+    pub(crate) fn may_pass(&self) -> bool {
+        match self {
+            Self::Timeout { .. } | Self::Failed { .. } => true,
+            Self::Refused { code, .. } => *code == 429 || *code >= 500,
+            _ => false,
+        }
+    }
+
     /// What to do about it, where there is something to say.
     pub fn hint(&self) -> Option<String> {
         match self {
@@ -153,6 +172,9 @@ impl ClusterError {
                 "remove it yourself if it is a leftover, or run `portproof cleanup`; it is never taken over".to_owned(),
             ),
             Self::Ledger(_) => Some("is the disk of the run directory full or read-only?".to_owned()),
+            Self::ControlNotReady { .. } => {
+                Some("can the nodes pull the image, and do quotas and admission rules let the pod start?".to_owned())
+            }
             Self::Refused { .. } | Self::Incomplete { .. } | Self::Object(_) => None,
         }
     }
@@ -169,6 +191,7 @@ impl ClusterError {
             | Self::Failed { .. }
             | Self::Incomplete { .. }
             | Self::AlreadyExists { .. }
+            | Self::ControlNotReady { .. }
             | Self::Ledger(_) => Exit::Infrastructure,
         }
     }

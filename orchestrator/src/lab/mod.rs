@@ -24,11 +24,16 @@ pub mod paths;
 mod pki;
 mod preflight;
 pub mod process;
+mod raise;
 pub mod spec;
 pub mod state;
+pub mod status;
 mod up;
 mod wait;
 
 pub use down::down;
 pub use error::LabError;
+pub use raise::{Extent, LabMaterial, RaiseError, raise};
+pub use images::load_image;
+pub use status::status;
 pub use up::{LabBinaries, up};

@@ -41,7 +41,7 @@ fn acts() -> impl Strategy<Value = Vec<Act>> {
         1 => Act::Create(name),
         _ => Act::Remove(name),
     });
-    prop::collection::vec(act, 0..24)
+    prop::collection::vec(act, 0..9)
 }
 
 impl Act {
@@ -75,7 +75,7 @@ fn written(acts: &[Act]) -> Vec<u8> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(24))]
+    #![proptest_config(ProptestConfig::with_cases(16))]
 
     #[test]
     fn a_ledger_that_was_cut_anywhere_loses_only_the_line_that_was_torn(acts in acts()) {

@@ -104,7 +104,9 @@ fn cluster_role_binding(plan: &Bootstrap) -> Value {
 
 /// The agent may do in its namespace what provisioning needs; rights it hands on to the tool gateway it must hold itself.
 fn role(plan: &Bootstrap) -> Value {
-    let all = ["get", "list", "watch", "create", "update", "patch", "delete"];
+    let all = [
+        "get", "list", "watch", "create", "update", "patch", "delete",
+    ];
     json!({
         "apiVersion": "rbac.authorization.k8s.io/v1", "kind": "Role", "metadata": namespaced(plan, CONTROL),
         "rules": [
@@ -219,7 +221,11 @@ mod tests {
 
     fn all() -> Vec<Value> {
         let pem = |what: &str| format!("-----{what}-----");
-        let credentials = Credentials { authority: pem("ca"), certificate: pem("cert"), key: pem("key") };
+        let credentials = Credentials {
+            authority: pem("ca"),
+            certificate: pem("cert"),
+            key: pem("key"),
+        };
         objects(&plan(), &credentials)
     }
 
@@ -233,13 +239,19 @@ mod tests {
         let objects = all();
         assert_eq!(objects[0]["kind"], "Namespace");
         for object in &objects {
-            assert_eq!(object["metadata"]["labels"][names::RUN_LABEL], "r1", "{object}");
+            assert_eq!(
+                object["metadata"]["labels"][names::RUN_LABEL],
+                "r1",
+                "{object}"
+            );
         }
     }
 
     #[test]
     fn no_rule_grants_everything() {
-        let rules = all().into_iter().filter_map(|object| object.get("rules").cloned());
+        let rules = all()
+            .into_iter()
+            .filter_map(|object| object.get("rules").cloned());
         let text = Value::from_iter(rules).to_string();
         assert!(!text.contains("\"*\""), "{text}");
     }
