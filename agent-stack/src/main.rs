@@ -1,3 +1,8 @@
 //! The reference stack: one multi-call binary.
 
-fn main() {}
+use agent_stack::cli::Cli;
+use clap::Parser as _;
+
+fn main() -> anyhow::Result<()> {
+    Cli::parse().run()
+}

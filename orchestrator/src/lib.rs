@@ -5,9 +5,12 @@
 //! `portproof-proto`. `verify` and `scenario` are pure.
 
 pub mod cli;
+pub mod cluster;
 pub mod exit;
 pub mod lab;
+pub mod ledger;
 pub mod progress;
+pub mod rpc;
 pub mod run;
 pub mod transfer;
 pub mod verify;

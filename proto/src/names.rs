@@ -12,6 +12,22 @@ pub const PART_LABEL: &str = "portproof.dev/part";
 /// The standard label that says who manages an object, with the value [`FIELD_MANAGER`].
 pub const MANAGED_BY_LABEL: &str = "app.kubernetes.io/managed-by";
 
+/// Namespace of a run, the same on every cluster: renaming a namespace would be a modification.
+pub fn run_namespace(run_id: &str) -> String {
+    format!("{FIELD_MANAGER}-{run_id}")
+}
+
+/// Field manager of the requests by which a run creates carried objects outside its namespace. Such an object bears no
+/// label of ours, so this is what shows, even after a crash, which run created it.
+pub fn run_field_manager(run_id: &str) -> String {
+    format!("{FIELD_MANAGER}/{run_id}")
+}
+
+/// The run that a field manager made by [`run_field_manager`] belongs to.
+pub fn run_of_field_manager(manager: &str) -> Option<&str> {
+    manager.strip_prefix(FIELD_MANAGER)?.strip_prefix('/')
+}
+
 /// Metadata key of every gRPC call: the run the caller speaks for.
 pub const RUN_METADATA: &str = "x-portproof-run";
 /// Response header that names the backend which answered a model request.
@@ -95,6 +111,14 @@ impl Part {
 mod tests {
     use super::*;
     use std::collections::BTreeSet;
+
+    #[test]
+    fn a_run_is_known_by_its_field_manager_and_other_managers_are_of_no_run() {
+        let manager = run_field_manager("r1mhj8n3k7q");
+        assert_eq!(run_of_field_manager(&manager), Some("r1mhj8n3k7q"));
+        assert_eq!(run_of_field_manager(FIELD_MANAGER), None);
+        assert_eq!(run_of_field_manager("kubectl"), None);
+    }
 
     #[test]
     fn every_part_has_a_name_of_its_own() {

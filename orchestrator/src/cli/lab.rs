@@ -1,6 +1,7 @@
 //! `portproof lab`: the embedded lab.
 
 use super::block_on;
+use super::lab_status;
 use super::printer::Printer;
 use crate::exit::Exit;
 use crate::lab::paths::LabPaths;
@@ -19,8 +20,12 @@ pub(super) enum LabCommand {
     Up(Up),
     /// End the lab and remove everything it made.
     Down,
+    /// Tell what runs, its memory and where its logs are.
+    Status(StatusOf),
     /// Print the kubeconfig of a cluster.
     Kubeconfig(KubeconfigOf),
+    /// Load an OCI image tar into every node.
+    LoadImage(LoadImage),
 }
 
 impl LabCommand {
@@ -30,7 +35,9 @@ impl LabCommand {
             match self {
                 Self::Up(up) => up.run(&paths, printer).await,
                 Self::Down => crate::lab::down(&paths, printer).await,
+                Self::Status(of) => of.run(&paths, printer).await,
                 Self::Kubeconfig(of) => of.run(&paths, printer),
+                Self::LoadImage(load) => load.run(&paths, printer).await,
             }
         });
         match done {
@@ -109,6 +116,41 @@ fn kept_logs() -> PathBuf {
         .unwrap_or_else(std::env::temp_dir)
         .join("portproof/lab-logs")
         .join(now)
+}
+
+/// Options of `lab status`.
+#[derive(Debug, Args)]
+pub(super) struct StatusOf {
+    /// Print JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+impl StatusOf {
+    async fn run(&self, paths: &LabPaths, printer: &Printer) -> Result<(), LabError> {
+        let status = crate::lab::status(paths).await?;
+        if self.json {
+            printer.json(&status);
+        } else {
+            printer.result(&lab_status::render(&status));
+        }
+        Ok(())
+    }
+}
+
+/// Options of `lab load-image`.
+#[derive(Debug, Args)]
+pub(super) struct LoadImage {
+    /// The image, an OCI layout or `docker save` tar.
+    tar: PathBuf,
+}
+
+impl LoadImage {
+    async fn run(&self, paths: &LabPaths, printer: &Printer) -> Result<(), LabError> {
+        let nodes = crate::lab::load_image(&self.tar, paths).await?;
+        printer.result(&format!("loaded into {}", nodes.join(", ")));
+        Ok(())
+    }
 }
 
 /// Options of `lab kubeconfig`.

@@ -2,6 +2,7 @@
 
 mod internal;
 mod lab;
+mod lab_status;
 mod printer;
 
 use crate::exit::Exit;
@@ -31,7 +32,7 @@ enum Command {
 
 /// Does what the command line asks; how it went.
 pub fn run(cli: Cli) -> Exit {
-    let printer = Printer::default();
+    let printer = Printer::new();
     match cli.command {
         Command::Lab(command) => command.run(&printer),
         Command::LabNodeInit(command) => command.run(&printer),

@@ -1,22 +1,38 @@
 //! The one place that writes to the terminal: results to standard output, everything else to standard error.
 
 use crate::progress::Progress;
+use serde::Serialize;
 use std::error::Error;
-use std::io::Write;
+use std::io::{Stderr, Stdout, Write};
 use std::time::Duration;
 
 /// Prints for a person or a pipe. A closed pipe is not an error of ours, so failed writes are left alone.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Printer;
+#[derive(Debug)]
+pub(super) struct Printer {
+    results: Stdout,
+    errors: Stderr,
+}
 
 impl Printer {
+    /// A printer to this process's terminal or pipes.
+    pub(super) fn new() -> Self {
+        Self {
+            results: std::io::stdout(),
+            errors: std::io::stderr(),
+        }
+    }
+
     /// A result, for whoever reads our standard output.
-    #[expect(
-        clippy::unused_self,
-        reason = "callers hold a printer, whatever it comes to need"
-    )]
     pub(super) fn result(&self, text: &str) {
-        let _ = writeln!(std::io::stdout().lock(), "{}", text.trim_end());
+        let _ = writeln!(self.results.lock(), "{}", text.trim_end());
+    }
+
+    /// A result for a program.
+    pub(super) fn json(&self, value: &impl Serialize) {
+        match serde_json::to_string_pretty(value) {
+            Ok(text) => self.result(&text),
+            Err(error) => self.error(&error, None),
+        }
     }
 
     /// An error with all its causes, and what to do about it.
@@ -24,21 +40,19 @@ impl Printer {
         let mut text = format!("error: {error}");
         let mut cause = error.source();
         while let Some(source) = cause {
-            text += &format!("\n  cause: {source}");
+            text.push_str("\n  cause: ");
+            text.push_str(&source.to_string());
             cause = source.source();
         }
         if let Some(hint) = hint {
-            text += &format!("\n  help: {hint}");
+            text.push_str("\n  help: ");
+            text.push_str(hint);
         }
         self.line(&text);
     }
 
-    #[expect(
-        clippy::unused_self,
-        reason = "callers hold a printer, whatever it comes to need"
-    )]
     fn line(&self, text: &str) {
-        let _ = writeln!(std::io::stderr().lock(), "{text}");
+        let _ = writeln!(self.errors.lock(), "{text}");
     }
 }
 

@@ -52,11 +52,6 @@ impl ClusterApi {
         })
     }
 
-    /// The underlying client.
-    pub(crate) fn client(&self) -> &Client {
-        &self.client
-    }
-
     pub(crate) fn failed(&self, action: impl Into<String>) -> impl FnOnce(kube::Error) -> LabError {
         let (role, action) = (self.role.clone(), action.into());
         move |source| LabError::Api {
@@ -77,6 +72,14 @@ impl ClusterApi {
             .await
             .err()
             .map(|error| last_cause(&error))
+    }
+
+    /// The API server's version, or why it says none.
+    pub(crate) async fn version(&self) -> Result<String, String> {
+        let version = self.client.apiserver_version().await;
+        version
+            .map(|version| version.git_version)
+            .map_err(|error| last_cause(&error))
     }
 
     /// What keeps the nodes from being ready; `None` when `count` of them are.

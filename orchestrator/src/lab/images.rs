@@ -4,13 +4,42 @@ use super::command;
 use super::components::CONTAINERD_SOCKET;
 use super::error::LabError;
 use super::files;
-use super::paths::NodePaths;
+use super::node::config::NodeConfig;
+use super::paths::{LabPaths, NodePaths};
 use super::process::ProcessIdentity;
+use super::state::LabState;
+use futures::future::try_join_all;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, UNIX_EPOCH};
 use tokio::net::UnixStream;
+
+/// Imports an image into every node of the lab. Returns the nodes' names.
+///
+/// # Errors
+/// The lab does not run, the file is missing, or containerd refuses it.
+pub async fn load_image(image: &Path, paths: &LabPaths) -> Result<Vec<String>, LabError> {
+    let not_running = || LabError::NotRunning {
+        path: paths.root().to_owned(),
+    };
+    let image = std::path::absolute(image).map_err(LabError::io("cannot find", image))?;
+    let state = LabState::load(paths)?.ok_or_else(not_running)?;
+    let nodes = state.spec.nodes();
+    let imports = nodes.iter().map(|node| async {
+        let files = paths.node(node);
+        let config: NodeConfig = files::read_json(&files.config())?.ok_or_else(not_running)?;
+        let init = state.init(paths, node)?.ok_or_else(not_running)?;
+        let store = ImageStore {
+            init: &init,
+            paths: files,
+            binaries: &config.binaries,
+        };
+        store.import(std::slice::from_ref(&image)).await
+    });
+    try_join_all(imports).await?;
+    Ok(nodes.into_iter().map(|node| node.name).collect())
+}
 
 /// A file's size and time of change: whether it is the one that was imported.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

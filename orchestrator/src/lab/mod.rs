@@ -26,9 +26,12 @@ mod preflight;
 pub mod process;
 pub mod spec;
 pub mod state;
+pub mod status;
 mod up;
 mod wait;
 
 pub use down::down;
 pub use error::LabError;
+pub use images::load_image;
+pub use status::status;
 pub use up::{LabBinaries, up};

@@ -109,6 +109,7 @@ fn is_zombie(stat: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::io::BufRead;
 
     #[test]
     fn a_process_name_with_brackets_does_not_shift_the_fields() {
@@ -132,9 +133,15 @@ mod tests {
     fn a_process_is_found_by_a_whole_argument_only() {
         let word = format!("portproof-test-{}", uuid::Uuid::new_v4());
         let mut child = std::process::Command::new("sh")
-            .args(["-c", "read line", &word])
+            .args(["-c", "echo started; read line", &word])
             .stdin(std::process::Stdio::piped())
+            .stdout(std::process::Stdio::piped())
             .spawn()
+            .unwrap();
+        // A process has its arguments only a moment after it was made; once it speaks, it has them.
+        let mut said = String::new();
+        std::io::BufReader::new(child.stdout.take().unwrap())
+            .read_line(&mut said)
             .unwrap();
         let found = with_argument(&word);
         let half = with_argument(&word[..20]);

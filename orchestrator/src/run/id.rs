@@ -1,6 +1,7 @@
 //! Run ids: short, sortable by time, and safe in every name Kubernetes knows.
 
 use jiff::Timestamp;
+use portproof_proto::names::run_namespace;
 use std::fmt;
 use std::str::FromStr;
 
@@ -39,7 +40,7 @@ impl RunId {
 
     /// The namespace of the run, the same on every cluster: renaming a namespace would be a modification.
     pub fn namespace(&self) -> String {
-        format!("portproof-{}", self.0)
+        run_namespace(&self.0)
     }
 }
 

@@ -1,0 +1,105 @@
+//! The command line of `agent-stack`: which part of the stack this process is.
+
+use crate::agent::{self, AgentArgs};
+use crate::catalog::{self, CatalogArgs};
+use crate::gateway::{self, GatewayArgs};
+use crate::http_client::install_crypto;
+use crate::interpreter::limits::{self, LimitArgs};
+use crate::interpreter::{self, InterpreterArgs};
+use crate::model::{self, ModelArgs};
+use crate::pause;
+use crate::{canary, control};
+use anyhow::Context as _;
+use clap::{Parser, Subcommand};
+use tracing_subscriber::EnvFilter;
+
+/// The reference agent stack of portproof.
+#[derive(Parser, Debug)]
+#[command(name = "agent-stack", version, about, max_term_width = 100)]
+pub struct Cli {
+    /// Which part to be.
+    #[command(subcommand)]
+    pub part: Part,
+}
+
+/// The parts of the stack.
+#[derive(Subcommand, Debug)]
+pub enum Part {
+    /// OpenAI-compatible model server.
+    Model(ModelArgs),
+    /// Tool gateway: an MCP server for the Tool objects of its namespace.
+    Gateway(GatewayArgs),
+    /// Interpreter that runs untrusted Python; also the control of egress probes.
+    Interpreter(InterpreterArgs),
+    /// Agent that plans and carries out tasks.
+    Agent(AgentArgs),
+    /// Control agent: the cluster's side of every gRPC call.
+    Control(control::Args),
+    /// Listener outside every allow-list, which records whom it hears.
+    Canary(canary::Args),
+    /// HTTP service with prices, which one of the tools calls.
+    Catalog(CatalogArgs),
+    /// First process of a pod sandbox.
+    Pause,
+    /// Set resource limits and become another program.
+    #[command(hide = true)]
+    RunLimited(LimitArgs),
+}
+
+impl Cli {
+    /// Becomes the part; returns when it ends.
+    ///
+    /// # Errors
+    /// When the part cannot start or fails.
+    pub fn run(self) -> anyhow::Result<()> {
+        match self.part {
+            Part::Pause => pause::run().context("the pause ended"),
+            Part::RunLimited(args) => Err(limits::run(&args).into()),
+            part => serve(part),
+        }
+    }
+}
+
+/// Two workers at least: the exporter of spans blocks one of them while it needs another.
+fn serve(part: Part) -> anyhow::Result<()> {
+    log_to_stderr();
+    install_crypto();
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()?
+        .block_on(run(part))
+}
+
+async fn run(part: Part) -> anyhow::Result<()> {
+    match part {
+        Part::Model(args) => Ok(model::run(args).await?),
+        Part::Gateway(args) => Ok(gateway::run(args).await?),
+        Part::Interpreter(args) => Ok(interpreter::run(args).await?),
+        Part::Agent(args) => Ok(agent::run(args).await?),
+        Part::Catalog(args) => Ok(catalog::run(args).await?),
+        Part::Control(args) => control::run(args).await,
+        Part::Canary(args) => canary::run(args).await,
+        Part::Pause | Part::RunLimited(_) => Ok(()),
+    }
+}
+
+fn log_to_stderr() {
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
+    tracing_subscriber::fmt()
+        .json()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .init();
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory as _;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+}

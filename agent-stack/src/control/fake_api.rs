@@ -1,0 +1,277 @@
+//! An API server in memory: enough of the Kubernetes conventions to test what the agent sends and how it takes the answers.
+
+use super::api::ApiServer;
+use axum::Router;
+use axum::body::{Body, Bytes};
+use axum::extract::{Query, State};
+use axum::http::{HeaderMap, Method, StatusCode, Uri};
+use axum::response::{IntoResponse as _, Response};
+use serde_json::{Value, json};
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Mutex, MutexGuard};
+
+/// One request as it arrived.
+#[derive(Clone, Debug)]
+pub(crate) struct Sent {
+    pub(crate) method: Method,
+    pub(crate) path: String,
+    pub(crate) body: Bytes,
+}
+
+type Hook = Box<dyn Fn(&mut Value) + Send>;
+
+#[derive(Default)]
+struct Store {
+    objects: BTreeMap<String, Value>,
+    log: Vec<Sent>,
+    hooks: Vec<Hook>,
+    refusals: HashMap<String, (StatusCode, String)>,
+    counter: u64,
+}
+
+/// The server; clones are the same one.
+#[derive(Clone, Default)]
+pub(crate) struct FakeApi(Arc<Mutex<Store>>);
+
+impl FakeApi {
+    /// The agent's view of it.
+    pub(crate) fn server(&self) -> ApiServer {
+        let router = Router::new().fallback(handle).with_state(self.clone());
+        ApiServer::new(kube::Client::new(router, "default"))
+    }
+
+    /// Puts an object at its path, as if someone had created it.
+    pub(crate) fn put(&self, path: &str, mut object: Value) -> Value {
+        let mut store = self.store();
+        store.stamp(&mut object, "someone");
+        store.objects.insert(path.to_owned(), object.clone());
+        object
+    }
+
+    pub(crate) fn get(&self, path: &str) -> Option<Value> {
+        self.store().objects.get(path).cloned()
+    }
+
+    /// Does something to every object that is written, as a controller or webhook would.
+    pub(crate) fn on_write(&self, hook: impl Fn(&mut Value) + Send + 'static) {
+        self.store().hooks.push(Box::new(hook));
+    }
+
+    /// Refuses writes to a path.
+    pub(crate) fn refuse(&self, path: &str, status: StatusCode, message: &str) {
+        self.store()
+            .refusals
+            .insert(path.to_owned(), (status, message.to_owned()));
+    }
+
+    /// Everything that was sent to change something.
+    pub(crate) fn writes(&self) -> Vec<Sent> {
+        let store = self.store();
+        store
+            .log
+            .iter()
+            .filter(|sent| sent.method != Method::GET)
+            .cloned()
+            .collect()
+    }
+
+    fn store(&self) -> MutexGuard<'_, Store> {
+        self.0.lock().unwrap()
+    }
+}
+
+async fn handle(
+    State(api): State<FakeApi>,
+    method: Method,
+    uri: Uri,
+    Query(query): Query<HashMap<String, String>>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
+    let path = uri.path().to_owned();
+    let mut store = api.store();
+    store.log.push(Sent {
+        method: method.clone(),
+        path: path.clone(),
+        body: body.clone(),
+    });
+    if let Some((status, message)) = store.refusals.get(&path).filter(|_| method != Method::GET) {
+        return refuse(*status, message);
+    }
+    if path.contains("/tools.portproof.dev/")
+        && !store
+            .objects
+            .keys()
+            .any(|path| path.ends_with("/tools.tools.portproof.dev"))
+    {
+        return refuse(
+            StatusCode::NOT_FOUND,
+            "the server could not find the requested resource",
+        );
+    }
+    match method {
+        Method::GET if query.get("watch").is_some_and(|watch| watch == "true") => {
+            Body::from_stream(futures::stream::pending::<Result<Bytes, std::io::Error>>())
+                .into_response()
+        }
+        Method::GET => store.read(&path, &query),
+        Method::POST => store.create(&path, &query, &body),
+        Method::PATCH if headers["content-type"] == "application/json-patch+json" => {
+            store.json_patch(&path, &body)
+        }
+        Method::PATCH => store.apply(&path, &query, &body),
+        Method::DELETE => store.delete(&path, &body),
+        _ => refuse(StatusCode::METHOD_NOT_ALLOWED, "no such verb"),
+    }
+}
+
+impl Store {
+    fn read(&self, path: &str, query: &HashMap<String, String>) -> Response {
+        if let Some(object) = self.objects.get(path) {
+            return answer(StatusCode::OK, object);
+        }
+        if !is_collection(path) {
+            return refuse(StatusCode::NOT_FOUND, "not found");
+        }
+        let items: Vec<_> = self
+            .objects
+            .iter()
+            .filter(|(at, object)| in_collection(at, path) && selected(object, query))
+            .map(|(_, object)| object)
+            .collect();
+        answer(
+            StatusCode::OK,
+            &json!({"apiVersion": "v1", "kind": "List", "metadata": {"resourceVersion": "1"}, "items": items}),
+        )
+    }
+
+    fn create(&mut self, path: &str, query: &HashMap<String, String>, body: &Bytes) -> Response {
+        let mut object: Value = serde_json::from_slice(body).unwrap();
+        let at = format!("{path}/{}", object["metadata"]["name"].as_str().unwrap());
+        if self.objects.contains_key(&at) {
+            return refuse(StatusCode::CONFLICT, "already exists");
+        }
+        self.stamp(&mut object, &query["fieldManager"]);
+        if !query.contains_key("dryRun") {
+            self.objects.insert(at, object.clone());
+        }
+        answer(StatusCode::CREATED, &object)
+    }
+
+    fn apply(&mut self, path: &str, query: &HashMap<String, String>, body: &Bytes) -> Response {
+        let mut object: Value = serde_json::from_slice(body).unwrap();
+        self.stamp(&mut object, &query["fieldManager"]);
+        self.objects.insert(path.to_owned(), object.clone());
+        answer(StatusCode::OK, &object)
+    }
+
+    fn json_patch(&mut self, path: &str, body: &Bytes) -> Response {
+        let operations: Vec<Value> = serde_json::from_slice(body).unwrap();
+        let Some(mut object) = self.objects.get(path).cloned() else {
+            return refuse(StatusCode::NOT_FOUND, "not found");
+        };
+        for operation in operations {
+            let (parent, member) = operation["path"]
+                .as_str()
+                .unwrap()
+                .rsplit_once('/')
+                .unwrap();
+            let place = &mut object.pointer_mut(parent).unwrap()[member];
+            match operation["op"].as_str().unwrap() {
+                "test" if *place != operation["value"] => {
+                    return refuse(StatusCode::UNPROCESSABLE_ENTITY, "test failed");
+                }
+                "test" => {}
+                "add" => *place = operation["value"].clone(),
+                other => panic!("the fake knows no {other}"),
+            }
+        }
+        self.counter += 1;
+        object["metadata"]["resourceVersion"] = json!(self.counter.to_string());
+        self.objects.insert(path.to_owned(), object.clone());
+        answer(StatusCode::OK, &object)
+    }
+
+    fn delete(&mut self, path: &str, body: &Bytes) -> Response {
+        let options: Value = serde_json::from_slice(body).unwrap();
+        let Some(object) = self.objects.get(path) else {
+            return refuse(StatusCode::NOT_FOUND, "not found");
+        };
+        if options["preconditions"]["uid"] != object["metadata"]["uid"] {
+            return refuse(StatusCode::CONFLICT, "precondition failed");
+        }
+        self.objects.remove(path);
+        answer(
+            StatusCode::OK,
+            &json!({"kind": "Status", "status": "Success"}),
+        )
+    }
+
+    /// Writes what an API server writes into an object, then lets the hooks at it.
+    fn stamp(&mut self, object: &mut Value, manager: &str) {
+        self.counter += 1;
+        let metadata = object["metadata"].as_object_mut().unwrap();
+        metadata.insert("uid".into(), json!(format!("uid-{}", self.counter)));
+        metadata.insert("resourceVersion".into(), json!(self.counter.to_string()));
+        metadata.insert("generation".into(), json!(1));
+        metadata.insert("creationTimestamp".into(), json!("2026-01-01T00:00:00Z"));
+        metadata.insert(
+            "managedFields".into(),
+            json!([{"manager": manager, "operation": "Update"}]),
+        );
+        for hook in &self.hooks {
+            hook(object);
+        }
+    }
+}
+
+/// Collections have an even number of segments after `namespaces/<name>` is taken out; good enough for the kinds used.
+fn is_collection(path: &str) -> bool {
+    let rest = path
+        .split('/')
+        .skip(if path.starts_with("/apis/") { 4 } else { 3 });
+    matches!(
+        rest.collect::<Vec<_>>().as_slice(),
+        [_] | ["namespaces", _, _]
+    )
+}
+
+fn in_collection(at: &str, collection: &str) -> bool {
+    let Some((parent, _)) = at.rsplit_once('/') else {
+        return false;
+    };
+    let plural = |path: &str| path.rsplit('/').next().unwrap_or_default().to_owned();
+    let cluster_wide = !collection.contains("/namespaces/")
+        && parent.contains("/namespaces/")
+        && plural(parent) == plural(collection);
+    parent == collection || cluster_wide
+}
+
+fn selected(object: &Value, query: &HashMap<String, String>) -> bool {
+    let labels = query
+        .get("labelSelector")
+        .map(String::as_str)
+        .unwrap_or_default();
+    let fields = query
+        .get("fieldSelector")
+        .map(String::as_str)
+        .unwrap_or_default();
+    let label = |term: &str| {
+        term.split_once('=')
+            .is_none_or(|(key, value)| object["metadata"]["labels"][key] == value)
+    };
+    let field = |term: &str| {
+        term.split_once('=')
+            .is_none_or(|(_, value)| object["metadata"]["name"] == value)
+    };
+    labels.split(',').all(label) && fields.split(',').all(field)
+}
+
+fn answer(status: StatusCode, object: &Value) -> Response {
+    (status, axum::Json(object.clone())).into_response()
+}
+
+fn refuse(status: StatusCode, message: &str) -> Response {
+    let explained = json!({"apiVersion": "v1", "kind": "Status", "status": "Failure", "message": message, "code": status.as_u16()});
+    answer(status, &explained)
+}

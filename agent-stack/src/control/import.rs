@@ -1,0 +1,110 @@
+//! `Import`: applies a bundle byte for byte. The bundle is untrusted input: kinds, names, namespace and sizes are
+//! checked before anything is sent, and nothing that is already there is ever changed.
+
+mod crd;
+mod object;
+mod receive;
+
+pub(crate) use receive::{Parcel, receive};
+
+use super::api::{ApiError, ApiServer};
+use super::failure;
+use super::stream::Events;
+use portproof_proto::bundle::BundleError;
+use portproof_proto::canonical::CanonicalError;
+use portproof_proto::v1::import_event::Event;
+use portproof_proto::v1::import_result::Outcome;
+use portproof_proto::v1::{ImportEvent, ImportResult, ImportSummary};
+use tonic::{Code, Status};
+
+/// Field manager of everything an import creates; `Teardown` finds by it what an import left.
+pub(crate) const MANAGER: &str = "portproof-import";
+
+/// Why an import broke off.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ImportError {
+    /// The stream does not begin with options.
+    #[error("the first message of an import carries the options, the others the bundle")]
+    Order,
+    /// The caller's stream broke.
+    #[error("the bundle did not arrive")]
+    Stream(#[source] Box<Status>),
+    /// The bundle is no bundle.
+    #[error("the bundle cannot be read")]
+    Bundle(#[from] BundleError),
+    /// More objects than one import takes.
+    #[error("the bundle has {count} objects, more than {limit}")]
+    TooMany { count: usize, limit: usize },
+    /// A digest could not be taken.
+    #[error("an object has no canonical form")]
+    Canonical(#[from] CanonicalError),
+    /// The API server was in trouble; that says nothing about the bundle.
+    #[error("the import broke off")]
+    Api(#[from] ApiError),
+}
+
+impl From<ImportError> for Status {
+    fn from(error: ImportError) -> Self {
+        let code = match &error {
+            ImportError::Stream(status) => status.code(),
+            ImportError::Api(_) => Code::Unavailable,
+            _ => Code::InvalidArgument,
+        };
+        failure::status(code, &error)
+    }
+}
+
+/// Applies CRDs first, then the objects in their order; one event for each, then the summary.
+pub(crate) async fn import(
+    api: &ApiServer,
+    namespace: &str,
+    parcel: &Parcel,
+    events: &Events<ImportEvent>,
+) -> Result<(), ImportError> {
+    let target = Target {
+        api,
+        namespace,
+        dry_run: parcel.dry_run,
+    };
+    let mut summary = ImportSummary::default();
+    let mut expected_crd = false;
+    for crd in &parcel.bundle.crds {
+        let result = target.crd(crd).await?;
+        expected_crd |= target.dry_run && result.outcome() == Outcome::Created;
+        report(result, &mut summary, events).await;
+    }
+    for object in &parcel.bundle.objects {
+        let result = target.object(object, expected_crd).await?;
+        report(result, &mut summary, events).await;
+    }
+    events
+        .send(ImportEvent {
+            event: Some(Event::Summary(summary)),
+        })
+        .await;
+    Ok(())
+}
+
+/// Where a bundle goes.
+struct Target<'a> {
+    api: &'a ApiServer,
+    namespace: &'a str,
+    dry_run: bool,
+}
+
+async fn report(result: ImportResult, summary: &mut ImportSummary, events: &Events<ImportEvent>) {
+    match result.outcome() {
+        Outcome::Created => summary.created += 1,
+        Outcome::Present => summary.present += 1,
+        Outcome::Conflict | Outcome::Refused => summary.failed += 1,
+        Outcome::Unspecified => {}
+    }
+    events
+        .send(ImportEvent {
+            event: Some(Event::Object(result)),
+        })
+        .await;
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,330 @@
+//! Deployments and Services of the parts.
+
+use super::metadata::matching;
+use super::plan::Plan;
+use k8s_openapi::api::apps::v1::{Deployment, DeploymentSpec};
+use k8s_openapi::api::core::v1::{
+    Affinity, Capabilities, Container, ContainerPort, EmptyDirVolumeSource, EnvVar, EnvVarSource,
+    HTTPGetAction, ObjectFieldSelector, PodAffinity, PodAffinityTerm, PodDNSConfig,
+    PodSecurityContext, PodSpec, PodTemplateSpec, Probe, ResourceRequirements, SeccompProfile,
+    SecurityContext, Service, ServicePort, ServiceSpec, Volume, VolumeMount,
+};
+use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
+use portproof_proto::names::{CANARY_PORT, HTTP_PORT, OTLP_PORT, Part};
+use portproof_proto::telemetry::OTLP_ENDPOINT_ENV;
+use portproof_proto::v1::Fault;
+
+/// The multi-call binary in the image.
+const BINARY: &str = "/usr/bin/agent-stack";
+/// User and group of every process of the stack.
+const USER: i64 = 65532;
+/// The Tool that is not listed under the fault `FAULT_TOOL_HIDDEN`.
+const HIDDEN_TOOL: &str = "lookup_price";
+
+/// CPU and memory of one part.
+struct Size {
+    cpu: &'static str,
+    memory: &'static str,
+    cpu_limit: &'static str,
+    memory_limit: &'static str,
+}
+
+const SMALL: Size = Size {
+    cpu: "10m",
+    memory: "32Mi",
+    cpu_limit: "1",
+    memory_limit: "96Mi",
+};
+/// The interpreter: CPython, and under gVisor also the sandbox's own kernel.
+const SANDBOX: Size = Size {
+    cpu: "50m",
+    memory: "128Mi",
+    cpu_limit: "1",
+    memory_limit: "384Mi",
+};
+
+/// The Deployment of a part; `arguments` are those of the binary.
+pub(super) fn deployment(plan: &Plan, part: Part, arguments: Vec<String>) -> Deployment {
+    Deployment {
+        metadata: plan.part_metadata(part),
+        spec: Some(DeploymentSpec {
+            replicas: Some(1),
+            selector: matching(plan.part_selector(part)),
+            template: PodTemplateSpec {
+                metadata: Some(ObjectMeta {
+                    labels: Some(plan.part_labels(part)),
+                    ..ObjectMeta::default()
+                }),
+                spec: Some(pod(plan, part, arguments)),
+            },
+            ..DeploymentSpec::default()
+        }),
+        ..Deployment::default()
+    }
+}
+
+/// The Service of a part.
+pub(super) fn service(plan: &Plan, part: Part) -> Service {
+    let mut ports = vec![service_port("http", "TCP", HTTP_PORT)];
+    if part == Part::Canary {
+        ports.push(service_port("canary-tcp", "TCP", CANARY_PORT));
+        ports.push(service_port("canary-udp", "UDP", CANARY_PORT));
+    }
+    Service {
+        metadata: plan.part_metadata(part),
+        spec: Some(ServiceSpec {
+            selector: Some(plan.part_selector(part)),
+            ports: Some(ports),
+            ..ServiceSpec::default()
+        }),
+        ..Service::default()
+    }
+}
+
+/// What the binary is called with for every part but the agent, which needs the gateway's address.
+pub(super) fn arguments(plan: &Plan, part: Part) -> Vec<String> {
+    let mut arguments = vec![subcommand(part)];
+    let mut add =
+        |more: &[&str]| arguments.extend(more.iter().map(|argument| (*argument).to_owned()));
+    match part {
+        Part::ModelStable | Part::ModelCanary => {
+            add(&["--name", part.name()]);
+            if let Some(upstream) = &plan.upstream {
+                add(&["--upstream", &upstream.url]);
+            }
+        }
+        Part::ToolGateway if plan.faults.has(Fault::ToolHidden) => {
+            add(&["--hide-tool", HIDDEN_TOOL])
+        }
+        Part::Catalog if plan.faults.has(Fault::CatalogChanged) => add(&["--changed"]),
+        _ => {}
+    }
+    if part == Part::ToolGateway && plan.faults.has(Fault::TraceContextDropped) {
+        arguments.push("--drop-trace-context".to_owned());
+    }
+    arguments
+}
+
+/// What the binary is called with as the agent.
+pub(super) fn agent_arguments(plan: &Plan, model_url: &str) -> Vec<String> {
+    let tools = format!("http://{}:{HTTP_PORT}/mcp", Part::ToolGateway.name());
+    let arguments = [
+        "agent",
+        "--model-url",
+        model_url,
+        "--model-host",
+        &plan.hostname,
+        "--gateway-url",
+        &tools,
+    ];
+    arguments.map(str::to_owned).to_vec()
+}
+
+fn subcommand(part: Part) -> String {
+    let name = match part {
+        Part::Control => "control",
+        Part::ModelStable | Part::ModelCanary => "model",
+        Part::ToolGateway => "gateway",
+        Part::Interpreter | Part::ProbeControl => "interpreter",
+        Part::Agent => "agent",
+        Part::Catalog => "catalog",
+        Part::Canary => "canary",
+    };
+    name.to_owned()
+}
+
+/// A pod that satisfies Pod Security `restricted`.
+fn pod(plan: &Plan, part: Part, arguments: Vec<String>) -> PodSpec {
+    let talks_to_the_api = part == Part::ToolGateway;
+    let sandboxed = part == Part::Interpreter && !plan.faults.has(Fault::RuntimeNotSandboxed);
+    PodSpec {
+        containers: vec![container(plan, part, arguments)],
+        service_account_name: talks_to_the_api.then(|| part.name().to_owned()),
+        automount_service_account_token: Some(talks_to_the_api),
+        enable_service_links: Some(false),
+        runtime_class_name: sandboxed.then(|| plan.runtime_class.clone()),
+        affinity: (part == Part::ProbeControl).then(|| beside(plan, Part::Interpreter)),
+        dns_policy: (part == Part::Interpreter).then(|| "None".to_owned()),
+        dns_config: (part == Part::Interpreter).then(no_resolver),
+        termination_grace_period_seconds: Some(if is_model(part) { 5 } else { 2 }),
+        security_context: Some(PodSecurityContext {
+            run_as_non_root: Some(true),
+            run_as_user: Some(USER),
+            run_as_group: Some(USER),
+            fs_group: Some(USER),
+            seccomp_profile: Some(SeccompProfile {
+                type_: "RuntimeDefault".into(),
+                ..SeccompProfile::default()
+            }),
+            ..PodSecurityContext::default()
+        }),
+        volumes: Some(vec![Volume {
+            name: "tmp".into(),
+            empty_dir: Some(EmptyDirVolumeSource {
+                size_limit: Some(Quantity("32Mi".into())),
+                ..EmptyDirVolumeSource::default()
+            }),
+            ..Volume::default()
+        }]),
+        ..PodSpec::default()
+    }
+}
+
+fn is_model(part: Part) -> bool {
+    matches!(part, Part::ModelStable | Part::ModelCanary)
+}
+
+fn container(plan: &Plan, part: Part, arguments: Vec<String>) -> Container {
+    let size = if part == Part::Interpreter {
+        SANDBOX
+    } else {
+        SMALL
+    };
+    Container {
+        name: part.name().to_owned(),
+        image: Some(plan.image.clone()),
+        image_pull_policy: Some(plan.image_pull_policy.clone()),
+        command: Some(vec![BINARY.to_owned()]),
+        args: Some(arguments),
+        env: Some(environment(plan)),
+        ports: Some(container_ports(part)),
+        readiness_probe: Some(health(1, 30)),
+        liveness_probe: Some(health(10, 6)),
+        resources: Some(size.requirements()),
+        security_context: Some(SecurityContext {
+            allow_privilege_escalation: Some(false),
+            read_only_root_filesystem: Some(true),
+            capabilities: Some(Capabilities {
+                drop: Some(vec!["ALL".into()]),
+                add: None,
+            }),
+            ..SecurityContext::default()
+        }),
+        volume_mounts: Some(vec![VolumeMount {
+            name: "tmp".into(),
+            mount_path: "/tmp".into(),
+            ..VolumeMount::default()
+        }]),
+        ..Container::default()
+    }
+}
+
+impl Size {
+    fn requirements(&self) -> ResourceRequirements {
+        let quantities = |cpu: &str, memory: &str| {
+            let pair = [("cpu", cpu), ("memory", memory)];
+            Some(
+                pair.map(|(name, value)| (name.to_owned(), Quantity(value.to_owned())))
+                    .into(),
+            )
+        };
+        ResourceRequirements {
+            requests: quantities(self.cpu, self.memory),
+            limits: quantities(self.cpu_limit, self.memory_limit),
+            ..ResourceRequirements::default()
+        }
+    }
+}
+
+/// Where telemetry goes, and the resource attributes of what is sent (`portproof_proto::telemetry`).
+fn environment(plan: &Plan) -> Vec<EnvVar> {
+    let control = format!("http://{}:{OTLP_PORT}", Part::Control.name());
+    vec![
+        value(OTLP_ENDPOINT_ENV, &control),
+        value("CLUSTER_UID", &plan.home.cluster_uid),
+        field("POD_NAME", "metadata.name"),
+        field("POD_UID", "metadata.uid"),
+        field("POD_NAMESPACE", "metadata.namespace"),
+        field("NODE_NAME", "spec.nodeName"),
+    ]
+}
+
+fn value(name: &str, value: &str) -> EnvVar {
+    EnvVar {
+        name: name.to_owned(),
+        value: Some(value.to_owned()),
+        value_from: None,
+    }
+}
+
+fn field(name: &str, path: &str) -> EnvVar {
+    let selector = ObjectFieldSelector {
+        field_path: path.to_owned(),
+        api_version: None,
+    };
+    let source = EnvVarSource {
+        field_ref: Some(selector),
+        ..EnvVarSource::default()
+    };
+    EnvVar {
+        name: name.to_owned(),
+        value: None,
+        value_from: Some(source),
+    }
+}
+
+fn container_ports(part: Part) -> Vec<ContainerPort> {
+    let port = |name: &str, protocol: &str, port: u16| ContainerPort {
+        name: Some(name.to_owned()),
+        protocol: Some(protocol.to_owned()),
+        container_port: i32::from(port),
+        ..ContainerPort::default()
+    };
+    let mut ports = vec![port("http", "TCP", HTTP_PORT)];
+    if part == Part::Canary {
+        ports.push(port("canary-tcp", "TCP", CANARY_PORT));
+        ports.push(port("canary-udp", "UDP", CANARY_PORT));
+    }
+    ports
+}
+
+fn service_port(name: &str, protocol: &str, port: u16) -> ServicePort {
+    ServicePort {
+        name: Some(name.to_owned()),
+        protocol: Some(protocol.to_owned()),
+        port: i32::from(port),
+        target_port: Some(IntOrString::Int(i32::from(port))),
+        ..ServicePort::default()
+    }
+}
+
+fn health(period_seconds: i32, failure_threshold: i32) -> Probe {
+    Probe {
+        http_get: Some(HTTPGetAction {
+            path: Some("/healthz".into()),
+            port: IntOrString::Int(i32::from(HTTP_PORT)),
+            ..HTTPGetAction::default()
+        }),
+        period_seconds: Some(period_seconds),
+        timeout_seconds: Some(1),
+        failure_threshold: Some(failure_threshold),
+        ..Probe::default()
+    }
+}
+
+/// The twin of the interpreter only proves something about the node the interpreter stands on.
+fn beside(plan: &Plan, part: Part) -> Affinity {
+    let term = PodAffinityTerm {
+        label_selector: Some(matching(plan.part_selector(part))),
+        topology_key: "kubernetes.io/hostname".into(),
+        ..PodAffinityTerm::default()
+    };
+    let affinity = PodAffinity {
+        required_during_scheduling_ignored_during_execution: Some(vec![term]),
+        ..PodAffinity::default()
+    };
+    Affinity {
+        pod_affinity: Some(affinity),
+        ..Affinity::default()
+    }
+}
+
+/// Untrusted code gets no resolver: names are a way out too.
+fn no_resolver() -> PodDNSConfig {
+    PodDNSConfig {
+        nameservers: Some(vec!["127.0.0.1".into()]),
+        ..PodDNSConfig::default()
+    }
+}

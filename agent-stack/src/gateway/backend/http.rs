@@ -1,0 +1,149 @@
+//! Calls an HTTP service: the arguments of the call filled into the path.
+
+use super::{Answer, BackendError, Peer, Target};
+use crate::http_client::{HttpError, read_body};
+use crate::telemetry::ActiveSpan;
+use portproof_proto::tool::HttpBackend;
+use reqwest::RequestBuilder;
+use serde_json::Value;
+use std::fmt::Write as _;
+
+/// How much of an error answer is told, in characters.
+const TOLD: usize = 200;
+
+pub(super) async fn call(
+    peer: &Peer<'_>,
+    backend: &HttpBackend,
+    arguments: &Value,
+) -> Result<Answer, BackendError> {
+    let HttpBackend {
+        service_name,
+        port,
+        path,
+    } = backend;
+    let url = format!("http://{service_name}:{port}{}", fill(path, arguments)?);
+    let target = Target {
+        method: "GET",
+        service: service_name,
+        port: *port,
+        route: path,
+    };
+    let value = peer.send(&target, peer.client.get(url)).await?;
+    Ok(Answer {
+        value,
+        is_error: false,
+    })
+}
+
+/// Sends a request and reads its answer; an error status is an error.
+pub(super) async fn read(
+    request: RequestBuilder,
+    span: &ActiveSpan,
+) -> Result<Value, BackendError> {
+    let answer = request.send().await.map_err(|source| {
+        let url = source.url().map(ToString::to_string).unwrap_or_default();
+        BackendError::Http(HttpError::Transport {
+            url,
+            source: source.without_url(),
+        })
+    })?;
+    let status = answer.status();
+    span.set("http.response.status_code", i64::from(status.as_u16()));
+    let body = read_body(answer).await.map_err(BackendError::Http)?;
+    if !status.is_success() {
+        let body = String::from_utf8_lossy(&body).chars().take(TOLD).collect();
+        return Err(BackendError::Status { status, body });
+    }
+    serde_json::from_slice(&body).map_err(BackendError::Json)
+}
+
+/// Fills arguments into `{name}` of a path template, escaped so that an argument stays within its segment.
+fn fill(template: &str, arguments: &Value) -> Result<String, BackendError> {
+    let mut path = String::with_capacity(template.len());
+    let mut rest = template;
+    while let Some((before, after)) = rest.split_once('{') {
+        let Some((name, tail)) = after.split_once('}') else {
+            break;
+        };
+        path.push_str(before);
+        path.push_str(&escape(&scalar(arguments, name)?));
+        rest = tail;
+    }
+    path.push_str(rest);
+    Ok(path)
+}
+
+fn scalar(arguments: &Value, name: &str) -> Result<String, BackendError> {
+    let text = match arguments.get(name) {
+        Some(Value::String(text)) => Some(text.clone()),
+        Some(Value::Number(number)) => Some(number.to_string()),
+        Some(Value::Bool(flag)) => Some(flag.to_string()),
+        _ => None,
+    };
+    // A URL parser takes these two as steps to another segment, escaped or not.
+    let text = text.filter(|text| !matches!(text.as_str(), "" | "." | ".."));
+    text.ok_or_else(|| BackendError::Argument {
+        argument: name.to_owned(),
+    })
+}
+
+/// Percent-encodes everything but the unreserved characters of RFC 3986.
+fn escape(text: &str) -> String {
+    text.bytes()
+        .fold(String::with_capacity(text.len()), |mut escaped, byte| {
+            match byte {
+                b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => {
+                    escaped.push(char::from(byte));
+                }
+                _ => {
+                    // Writing to a String never fails.
+                    let _ = write!(escaped, "%{byte:02X}");
+                }
+            }
+            escaped
+        })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    #[test]
+    fn arguments_are_filled_into_the_path() {
+        let arguments = json!({"sku": "SKU-1", "page": 2});
+        assert_eq!(
+            fill("/v1/items/{sku}/{page}", &arguments).unwrap(),
+            "/v1/items/SKU-1/2"
+        );
+    }
+
+    #[test]
+    fn an_argument_that_is_missing_or_would_leave_its_segment_is_refused() {
+        for arguments in [
+            json!({}),
+            json!({"sku": ".."}),
+            json!({"sku": ""}),
+            json!({"sku": ["a"]}),
+        ] {
+            assert!(matches!(
+                fill("/v1/{sku}", &arguments),
+                Err(BackendError::Argument { .. })
+            ));
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn an_argument_never_leaves_its_segment(text in "\\PC{1,20}") {
+            prop_assume!(text != "." && text != "..");
+            let path = fill("/v1/items/{sku}", &json!({"sku": text})).unwrap();
+            let url = reqwest::Url::parse(&format!("http://catalog:8080{path}")).unwrap();
+            prop_assert_eq!(url.host_str(), Some("catalog"));
+            let segments: Vec<_> = url.path_segments().unwrap().collect();
+            prop_assert_eq!(segments.len(), 3);
+            prop_assert_eq!((url.query(), url.fragment()), (None, None));
+        }
+    }
+}

@@ -1,0 +1,183 @@
+//! One tool call: arguments checked, backend called, result checked, span written.
+
+use super::backend::{Answer, BackendError, Backends};
+use super::registry::{Registry, ServedTool};
+use super::router::GatewayParts;
+use crate::telemetry::{ActiveSpan, Context, SpanKind, Telemetry, parse_traceparent};
+use portproof_proto::canonical;
+use portproof_proto::telemetry as attributes;
+use rmcp::ErrorData;
+use rmcp::model::{CallToolResult, ContentBlock};
+use serde_json::Value;
+use std::collections::{BTreeMap, BTreeSet};
+use std::error::Error as _;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// One `tools/call`.
+#[derive(Clone, Debug)]
+pub(super) struct CallRequest {
+    pub(super) tool: String,
+    pub(super) arguments: Value,
+    /// Id of the JSON-RPC request.
+    pub(super) id: String,
+    pub(super) protocol_version: Option<String>,
+    /// From `_meta`, where MCP carries it; the HTTP header would name the transport's span (SEP-414).
+    pub(super) traceparent: Option<String>,
+}
+
+/// Why a tool gave no result; the caller gets it as a result with `isError`.
+#[derive(Debug, thiserror::Error)]
+enum CallError {
+    #[error("the arguments do not conform to the tool's input schema: {violations}")]
+    Arguments { violations: String },
+    #[error("the result does not conform to the tool's output schema: {violations}")]
+    Result { violations: String },
+    #[error("the tool took longer than {seconds} s")]
+    Timeout { seconds: u32 },
+    #[error("the tool's backend failed")]
+    Backend(#[source] BackendError),
+}
+
+impl CallError {
+    const fn error_type(&self) -> &'static str {
+        match self {
+            Self::Arguments { .. } => "invalid_arguments",
+            Self::Result { .. } => "invalid_result",
+            Self::Timeout { .. } => "timeout",
+            Self::Backend(_) => "backend",
+        }
+    }
+
+    /// The whole chain, for the model that reads it.
+    fn explain(&self) -> String {
+        let mut text = self.to_string();
+        let mut source = self.source();
+        while let Some(cause) = source {
+            text = format!("{text}: {cause}");
+            source = cause.source();
+        }
+        text
+    }
+}
+
+/// Serves calls.
+pub(super) struct Calls {
+    registry: Arc<Registry>,
+    backends: Backends,
+    telemetry: Telemetry,
+    hidden: BTreeSet<String>,
+    drop_trace_context: bool,
+}
+
+impl Calls {
+    pub(super) fn new(parts: GatewayParts) -> Self {
+        let GatewayParts {
+            registry,
+            backends,
+            telemetry,
+            allowed_hosts: _,
+            hidden,
+            drop_trace_context,
+        } = parts;
+        Self {
+            registry,
+            backends,
+            telemetry,
+            hidden,
+            drop_trace_context,
+        }
+    }
+
+    /// The tools that clients see.
+    pub(super) fn served(&self) -> BTreeMap<String, Arc<ServedTool>> {
+        let mut served = self.registry.served();
+        served.retain(|name, _| !self.hidden.contains(name));
+        served
+    }
+
+    /// Serves one call. An unknown tool is an error of the protocol, a failing tool a result that says so.
+    pub(super) async fn call(&self, request: CallRequest) -> Result<CallToolResult, ErrorData> {
+        let span = self.span(&request);
+        let Some(tool) = self.served().remove(&request.tool) else {
+            span.fail("-32602", "unknown tool");
+            return Err(ErrorData::invalid_params(
+                format!("Unknown tool: {}", request.tool),
+                None,
+            ));
+        };
+        let outcome = self.answer(&tool, &request.arguments, &span).await;
+        Ok(finish(&span, outcome))
+    }
+
+    fn span(&self, request: &CallRequest) -> ActiveSpan {
+        let parent = match &request.traceparent {
+            Some(traceparent) if !self.drop_trace_context => parse_traceparent(traceparent),
+            _ => Context::new(),
+        };
+        let name = format!("{} {}", attributes::TOOLS_CALL, request.tool);
+        let span = self.telemetry.span(name, SpanKind::Server, &parent);
+        span.set(attributes::MCP_METHOD, attributes::TOOLS_CALL);
+        span.set(attributes::OPERATION, attributes::EXECUTE_TOOL);
+        span.set(attributes::TOOL_NAME, request.tool.clone());
+        span.set(attributes::JSONRPC_ID, request.id.clone());
+        if let Some(version) = &request.protocol_version {
+            span.set(attributes::MCP_VERSION, version.clone());
+        }
+        set_digest(&span, attributes::ARGS_DIGEST, &request.arguments);
+        span
+    }
+
+    async fn answer(
+        &self,
+        tool: &ServedTool,
+        arguments: &Value,
+        span: &ActiveSpan,
+    ) -> Result<Answer, CallError> {
+        if let Some(violations) = tool.input.violations(arguments) {
+            return Err(CallError::Arguments { violations });
+        }
+        let seconds = tool.spec.timeout_seconds;
+        let limit = Duration::from_secs(seconds.into());
+        let called = self
+            .backends
+            .call(&tool.spec, arguments, span, &self.telemetry);
+        let called = tokio::time::timeout(limit, called)
+            .await
+            .map_err(|_| CallError::Timeout { seconds })?;
+        let answer = called.map_err(CallError::Backend)?;
+        match tool
+            .output
+            .as_ref()
+            .and_then(|output| output.violations(&answer.value))
+        {
+            Some(violations) => Err(CallError::Result { violations }),
+            None => Ok(answer),
+        }
+    }
+}
+
+/// Writes the end of the call into its span and its result.
+fn finish(span: &ActiveSpan, outcome: Result<Answer, CallError>) -> CallToolResult {
+    match outcome {
+        Ok(Answer { value, is_error }) => {
+            set_digest(span, attributes::RESULT_DIGEST, &value);
+            if is_error {
+                span.fail("tool_error", "the tool reports a failure");
+                return CallToolResult::structured_error(value);
+            }
+            CallToolResult::structured(value)
+        }
+        Err(error) => {
+            span.fail(error.error_type(), error.to_string());
+            CallToolResult::error(vec![ContentBlock::text(error.explain())])
+        }
+    }
+}
+
+/// A value without a canonical form has no digest; the call itself is none the worse for it.
+fn set_digest(span: &ActiveSpan, key: &'static str, value: &Value) {
+    if let Ok(digest) = canonical::digest(value) {
+        span.set(key, digest.to_string());
+    }
+}

@@ -1,0 +1,163 @@
+//! The tool gateway: an MCP server over Streamable HTTP whose tools are the `Tool` objects of its namespace.
+//!
+//! It speaks revision 2026-07-28 (stateless) and the handshake of older revisions, checks arguments and results
+//! against the tool's JSON Schemas, and says in each object's status whether it serves it.
+
+mod backend;
+mod call;
+mod mcp;
+mod registry;
+mod router;
+mod schema;
+mod status;
+#[cfg(test)]
+mod tests;
+mod watch;
+
+pub use backend::{BackendError, Backends, DocumentSource, FixedDocuments};
+pub use registry::{Registry, Rejection};
+pub use router::{GatewayParts, router};
+
+use crate::http_client::{self, HttpError};
+use crate::server::{self, ServerError};
+use crate::shutdown;
+use crate::telemetry::{RelayError, SpanRelay, Telemetry, TelemetryConfig, TelemetryError};
+use backend::ClusterDocuments;
+use clap::Args;
+use portproof_proto::names::{HTTP_PORT, Part};
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio_util::sync::CancellationToken;
+
+/// Longest time one call of a tool may take (`Tool.spec.timeoutSeconds` is at most this), with some room.
+const CALL_LIMIT: Duration = Duration::from_secs(310);
+
+/// Flags of `agent-stack gateway`.
+#[derive(Args, Clone, Debug)]
+pub struct GatewayArgs {
+    /// Port to listen on.
+    #[arg(long, default_value_t = HTTP_PORT)]
+    pub port: u16,
+    /// Namespace whose `Tool` objects are served.
+    #[arg(long, env = "POD_NAMESPACE")]
+    pub namespace: String,
+    /// Further `Host` values to accept, beside the names of the Service and loopback.
+    #[arg(
+        long = "allowed-host",
+        env = "ALLOWED_HOSTS",
+        value_delimiter = ',',
+        value_name = "HOST"
+    )]
+    pub allowed_hosts: Vec<String>,
+    /// Do not serve this tool: a deviation that a check must notice.
+    #[arg(long = "hide-tool", value_name = "NAME")]
+    pub hidden: Vec<String>,
+    /// Ignore the trace context of calls: a deviation that a check must notice.
+    #[arg(long)]
+    pub drop_trace_context: bool,
+}
+
+/// Why the tool gateway stopped.
+#[derive(Debug, thiserror::Error)]
+pub enum GatewayError {
+    /// No signal handler.
+    #[error("signals cannot be handled")]
+    Signal(#[source] io::Error),
+    /// Spans cannot be exported.
+    #[error("telemetry cannot be set up")]
+    Telemetry(#[source] TelemetryError),
+    /// Spans of the interpreter cannot be relayed.
+    #[error("spans of the interpreter cannot be relayed")]
+    Relay(#[source] RelayError),
+    /// Not inside a cluster.
+    #[error("the API server cannot be found from inside the pod")]
+    InCluster(#[source] Box<kube::config::InClusterError>),
+    /// The API server's client cannot be set up.
+    #[error("the client for the API server cannot be set up")]
+    Kube(#[source] Box<kube::Error>),
+    /// The client for the backends cannot be set up.
+    #[error("the client for the tools' backends cannot be set up")]
+    Client(#[source] HttpError),
+    /// The server failed.
+    #[error("the tools cannot be served")]
+    Server(#[source] ServerError),
+}
+
+/// Serves the tools until a signal ends it.
+///
+/// # Errors
+/// When it does not run in a cluster, the port is taken or telemetry cannot be set up.
+pub async fn run(args: GatewayArgs) -> Result<(), GatewayError> {
+    let shutdown = shutdown::on_signal().map_err(GatewayError::Signal)?;
+    let telemetry = TelemetryConfig::from_env(Part::ToolGateway.name());
+    let relay = SpanRelay::new(telemetry.endpoint.as_deref()).map_err(GatewayError::Relay)?;
+    let telemetry = Telemetry::start(telemetry).map_err(GatewayError::Telemetry)?;
+    let client = cluster_client()?;
+    let registry = Arc::new(Registry::default());
+    let watching = tokio::spawn(watch::run(
+        client.clone(),
+        args.namespace.clone(),
+        Arc::clone(&registry),
+    ));
+    let parts = parts(&args, client, telemetry.clone(), relay.clone(), registry)?;
+    let served = serve(args.port, parts, shutdown).await;
+    watching.abort();
+    relay.drain().await;
+    telemetry.shutdown().await;
+    served
+}
+
+async fn serve(
+    port: u16,
+    parts: GatewayParts,
+    shutdown: CancellationToken,
+) -> Result<(), GatewayError> {
+    server::serve(port, router(parts, shutdown.clone()), shutdown)
+        .await
+        .map_err(GatewayError::Server)
+}
+
+fn cluster_client() -> Result<kube::Client, GatewayError> {
+    http_client::install_crypto();
+    let config =
+        kube::Config::incluster().map_err(|error| GatewayError::InCluster(Box::new(error)))?;
+    kube::Client::try_from(config).map_err(|error| GatewayError::Kube(Box::new(error)))
+}
+
+fn parts(
+    args: &GatewayArgs,
+    client: kube::Client,
+    telemetry: Telemetry,
+    relay: SpanRelay,
+    registry: Arc<Registry>,
+) -> Result<GatewayParts, GatewayError> {
+    let documents = ClusterDocuments::new(client, &args.namespace);
+    let http = http_client::client(CALL_LIMIT).map_err(GatewayError::Client)?;
+    Ok(GatewayParts {
+        registry,
+        backends: Backends::new(http, Arc::new(documents), relay),
+        telemetry,
+        allowed_hosts: allowed_hosts(&args.namespace, &args.allowed_hosts),
+        hidden: args.hidden.iter().cloned().collect(),
+        drop_trace_context: args.drop_trace_context,
+    })
+}
+
+/// Every name under which a client inside the cluster reaches the Service, loopback for port-forwards, and `further`.
+fn allowed_hosts(namespace: &str, further: &[String]) -> Vec<String> {
+    let service = Part::ToolGateway.name();
+    let names = [
+        "localhost".to_owned(),
+        "127.0.0.1".to_owned(),
+        "::1".to_owned(),
+        service.to_owned(),
+        format!("{service}.{namespace}"),
+        format!("{service}.{namespace}.svc"),
+        format!("{service}.{namespace}.svc.cluster.local"),
+    ];
+    names
+        .into_iter()
+        .chain(further.iter().filter(|host| !host.is_empty()).cloned())
+        .collect()
+}

@@ -1,0 +1,17 @@
+//! The reference stack: every part of it, so that one binary can be any of them and tests can run all in one process.
+
+pub mod agent;
+pub mod canary;
+pub mod catalog;
+pub mod cli;
+pub mod control;
+pub mod gateway;
+pub mod http_client;
+pub mod interpreter;
+pub mod model;
+pub mod pause;
+pub mod plan;
+pub mod probe;
+pub mod server;
+pub mod shutdown;
+pub mod telemetry;

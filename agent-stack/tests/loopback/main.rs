@@ -1,0 +1,11 @@
+//! The parts of the stack together, in one process on loopback, with fixtures in place of a cluster.
+
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test ends at the first thing that is not as it should be"
+)]
+
+mod interpreter;
+mod process;
+mod stack;
+mod whole_stack;

@@ -1,0 +1,32 @@
+//! What is created through the Kubernetes API before a cluster can be spoken to over gRPC, and nothing more.
+
+mod manifests;
+mod ready;
+
+use super::create::create;
+use super::{Cluster, ClusterError};
+use crate::ledger::Ledger;
+use crate::rpc::Credentials;
+pub use manifests::{Bootstrap, objects};
+use std::time::Duration;
+
+/// Creates namespace, access rights, certificates and the control agent, each written to the ledger first, and waits
+/// until the agent's pod is ready.
+///
+/// Gives back the name of the pod.
+///
+/// # Errors
+/// When an object is there already (it is never adopted), is refused, or the pod does not become ready; the error
+/// then says what the pod is waiting for.
+pub async fn bootstrap(
+    cluster: &Cluster,
+    ledger: &Ledger,
+    plan: &Bootstrap,
+    credentials: &Credentials,
+    deadline: Duration,
+) -> Result<String, ClusterError> {
+    for object in objects(plan, credentials) {
+        create(cluster, ledger, object).await?;
+    }
+    ready::control_pod(cluster, &plan.namespace, deadline).await
+}

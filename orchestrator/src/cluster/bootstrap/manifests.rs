@@ -1,0 +1,246 @@
+//! The bootstrap objects as data, in the order of their creation.
+
+use crate::rpc::Credentials;
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
+use portproof_proto::names::{self, Part};
+use portproof_proto::tool;
+use serde_json::{Value, json};
+
+/// What the bootstrap of one cluster depends on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Bootstrap {
+    /// Id of the run.
+    pub run: String,
+    /// Role of the cluster.
+    pub role: String,
+    /// Namespace of the run.
+    pub namespace: String,
+    /// UID of the cluster, for the resource attributes of spans.
+    pub cluster_uid: String,
+    /// Image of the stack.
+    pub image: String,
+    /// Pull policy of the image.
+    pub image_pull_policy: String,
+}
+
+/// Every object, in the order of its creation.
+pub fn objects(plan: &Bootstrap, credentials: &Credentials) -> Vec<Value> {
+    vec![
+        namespace(plan),
+        cluster_role(plan),
+        cluster_role_binding(plan),
+        service_account(plan),
+        role(plan),
+        role_binding(plan),
+        secret(plan, credentials),
+        service(plan),
+        deployment(plan),
+    ]
+}
+
+const CONTROL: &str = Part::Control.name();
+
+fn labels(plan: &Bootstrap) -> Value {
+    json!({
+        names::RUN_LABEL: plan.run,
+        names::ROLE_LABEL: plan.role,
+        names::MANAGED_BY_LABEL: names::FIELD_MANAGER,
+    })
+}
+
+fn pod_labels(plan: &Bootstrap) -> Value {
+    let mut labels = labels(plan);
+    labels[names::PART_LABEL] = CONTROL.into();
+    labels
+}
+
+fn namespaced(plan: &Bootstrap, name: &str) -> Value {
+    json!({"name": name, "namespace": plan.namespace, "labels": labels(plan)})
+}
+
+fn namespace(plan: &Bootstrap) -> Value {
+    let mut labels = labels(plan);
+    labels["pod-security.kubernetes.io/enforce"] = "restricted".into();
+    json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": plan.namespace, "labels": labels}})
+}
+
+fn service_account(plan: &Bootstrap) -> Value {
+    json!({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": namespaced(plan, CONTROL)})
+}
+
+/// The name of the cluster-scoped objects of a run: the run id keeps two runs apart.
+fn cluster_scoped(plan: &Bootstrap) -> String {
+    format!("{}-control", plan.namespace)
+}
+
+/// What no namespaced Role can grant: facts about the cluster, and the CRD that is carried.
+fn cluster_role(plan: &Bootstrap) -> Value {
+    json!({
+        "apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRole",
+        "metadata": {"name": cluster_scoped(plan), "labels": labels(plan)},
+        "rules": [
+            {"apiGroups": [""], "resources": ["namespaces"], "resourceNames": ["kube-system"], "verbs": ["get"]},
+            {"apiGroups": [""], "resources": ["nodes"], "verbs": ["get", "list"]},
+            {"apiGroups": ["node.k8s.io"], "resources": ["runtimeclasses"], "verbs": ["get", "list"]},
+            {"apiGroups": ["gateway.networking.k8s.io"], "resources": ["gatewayclasses"], "verbs": ["get", "list"]},
+            {"apiGroups": ["apiextensions.k8s.io"], "resources": ["customresourcedefinitions"],
+                "verbs": ["get", "list", "watch", "create"]},
+            {"apiGroups": ["apiextensions.k8s.io"], "resources": ["customresourcedefinitions"],
+                "resourceNames": [tool::CRD_NAME], "verbs": ["delete"]},
+            {"apiGroups": [tool::GROUP], "resources": ["tools"], "verbs": ["list"]},
+        ],
+    })
+}
+
+fn cluster_role_binding(plan: &Bootstrap) -> Value {
+    json!({
+        "apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRoleBinding",
+        "metadata": {"name": cluster_scoped(plan), "labels": labels(plan)},
+        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": cluster_scoped(plan)},
+        "subjects": [{"kind": "ServiceAccount", "name": CONTROL, "namespace": plan.namespace}],
+    })
+}
+
+/// The agent may do in its namespace what provisioning needs; rights it hands on to the tool gateway it must hold itself.
+fn role(plan: &Bootstrap) -> Value {
+    let all = ["get", "list", "watch", "create", "update", "patch", "delete"];
+    json!({
+        "apiVersion": "rbac.authorization.k8s.io/v1", "kind": "Role", "metadata": namespaced(plan, CONTROL),
+        "rules": [
+            {"apiGroups": [""], "resources": ["services", "configmaps", "serviceaccounts"], "verbs": all},
+            {"apiGroups": [""], "resources": ["pods", "events", "endpoints"], "verbs": ["get", "list", "watch"]},
+            {"apiGroups": ["discovery.k8s.io"], "resources": ["endpointslices"], "verbs": ["get", "list", "watch"]},
+            {"apiGroups": ["apps"], "resources": ["deployments"], "verbs": all},
+            {"apiGroups": ["apps"], "resources": ["replicasets"], "verbs": ["get", "list", "watch"]},
+            {"apiGroups": ["networking.k8s.io"], "resources": ["networkpolicies"], "verbs": all},
+            {"apiGroups": ["gateway.networking.k8s.io"], "resources": ["gateways", "httproutes"], "verbs": all},
+            {"apiGroups": ["rbac.authorization.k8s.io"], "resources": ["roles", "rolebindings"], "verbs": all},
+            {"apiGroups": [tool::GROUP], "resources": ["tools", "tools/status"], "verbs": all},
+        ],
+    })
+}
+
+fn role_binding(plan: &Bootstrap) -> Value {
+    json!({
+        "apiVersion": "rbac.authorization.k8s.io/v1", "kind": "RoleBinding", "metadata": namespaced(plan, CONTROL),
+        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": CONTROL},
+        "subjects": [{"kind": "ServiceAccount", "name": CONTROL, "namespace": plan.namespace}],
+    })
+}
+
+fn secret(plan: &Bootstrap, credentials: &Credentials) -> Value {
+    let encode = |pem: &str| BASE64_STANDARD.encode(pem);
+    json!({
+        "apiVersion": "v1", "kind": "Secret", "metadata": namespaced(plan, names::CONTROL_TLS_SECRET),
+        "data": {
+            "ca.pem": encode(&credentials.authority),
+            "server.pem": encode(&credentials.certificate),
+            "server.key": encode(&credentials.key),
+        },
+    })
+}
+
+fn service(plan: &Bootstrap) -> Value {
+    json!({
+        "apiVersion": "v1", "kind": "Service", "metadata": namespaced(plan, CONTROL),
+        "spec": {
+            "selector": {names::PART_LABEL: CONTROL},
+            "ports": [
+                {"name": "grpc", "port": names::CONTROL_PORT},
+                {"name": "otlp", "port": names::OTLP_PORT},
+                {"name": "http", "port": names::HTTP_PORT},
+            ],
+        },
+    })
+}
+
+fn deployment(plan: &Bootstrap) -> Value {
+    json!({
+        "apiVersion": "apps/v1", "kind": "Deployment", "metadata": namespaced(plan, CONTROL),
+        "spec": {
+            "replicas": 1,
+            "selector": {"matchLabels": {names::PART_LABEL: CONTROL}},
+            "template": {"metadata": {"labels": pod_labels(plan)}, "spec": pod(plan)},
+        },
+    })
+}
+
+fn pod(plan: &Bootstrap) -> Value {
+    json!({
+        "serviceAccountName": CONTROL,
+        "terminationGracePeriodSeconds": 2,
+        "securityContext": {"runAsNonRoot": true, "runAsUser": 65532, "runAsGroup": 65532, "fsGroup": 65532,
+            "seccompProfile": {"type": "RuntimeDefault"}},
+        "containers": [container(plan)],
+        "volumes": [{"name": "tls", "secret": {"secretName": names::CONTROL_TLS_SECRET, "defaultMode": 0o440}}],
+    })
+}
+
+fn container(plan: &Bootstrap) -> Value {
+    let from_field = |name: &str, path: &str| json!({"name": name, "valueFrom": {"fieldRef": {"fieldPath": path}}});
+    json!({
+        "name": CONTROL,
+        "image": plan.image,
+        "imagePullPolicy": plan.image_pull_policy,
+        "args": ["control", "--run-id", plan.run, "--role", plan.role],
+        "env": [
+            from_field("POD_NAMESPACE", "metadata.namespace"),
+            from_field("POD_NAME", "metadata.name"),
+            from_field("POD_UID", "metadata.uid"),
+            from_field("NODE_NAME", "spec.nodeName"),
+            {"name": "CLUSTER_UID", "value": plan.cluster_uid},
+        ],
+        "ports": [{"name": "grpc", "containerPort": names::CONTROL_PORT},
+            {"name": "otlp", "containerPort": names::OTLP_PORT}, {"name": "http", "containerPort": names::HTTP_PORT}],
+        "readinessProbe": {"httpGet": {"path": "/healthz", "port": "http"}, "periodSeconds": 1, "failureThreshold": 30},
+        "livenessProbe": {"httpGet": {"path": "/healthz", "port": "http"}, "periodSeconds": 10},
+        "resources": {"requests": {"cpu": "50m", "memory": "64Mi"}, "limits": {"memory": "256Mi"}},
+        "securityContext": {"allowPrivilegeEscalation": false, "readOnlyRootFilesystem": true,
+            "capabilities": {"drop": ["ALL"]}},
+        "volumeMounts": [{"name": "tls", "mountPath": names::CONTROL_TLS_DIR, "readOnly": true}],
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn plan() -> Bootstrap {
+        Bootstrap {
+            run: "r1".into(),
+            role: "a".into(),
+            namespace: "portproof-r1".into(),
+            cluster_uid: "uid".into(),
+            image: "docker.io/portproof/agent-stack:x".into(),
+            image_pull_policy: "Never".into(),
+        }
+    }
+
+    fn all() -> Vec<Value> {
+        let pem = |what: &str| format!("-----{what}-----");
+        let credentials = Credentials { authority: pem("ca"), certificate: pem("cert"), key: pem("key") };
+        objects(&plan(), &credentials)
+    }
+
+    #[test]
+    fn the_bootstrap_objects_are_the_reviewed_ones() {
+        insta::assert_json_snapshot!(all());
+    }
+
+    #[test]
+    fn every_object_carries_the_run_and_the_namespace_comes_first() {
+        let objects = all();
+        assert_eq!(objects[0]["kind"], "Namespace");
+        for object in &objects {
+            assert_eq!(object["metadata"]["labels"][names::RUN_LABEL], "r1", "{object}");
+        }
+    }
+
+    #[test]
+    fn no_rule_grants_everything() {
+        let rules = all().into_iter().filter_map(|object| object.get("rules").cloned());
+        let text = Value::from_iter(rules).to_string();
+        assert!(!text.contains("\"*\""), "{text}");
+    }
+}

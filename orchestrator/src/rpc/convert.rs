@@ -1,0 +1,263 @@
+//! Between the generated messages and the records the rest of the orchestrator knows.
+
+mod probe;
+mod traffic;
+
+use super::error::RpcError;
+use super::request::{
+    AgentDescription, Fault, GatewayAddress, ImportReport, ProvisionProgress, StackPlan, TaskOrder,
+};
+use crate::verify::evidence::{
+    ImportOutcome, ImportedObject, SplitChange, TaskTranscript, ToolCall,
+};
+use portproof_proto::canonical::Digest;
+use portproof_proto::v1;
+pub(super) use probe::{observations, probe_request, runtime_evidence};
+use serde_json::Value;
+use std::time::Duration;
+pub(super) use traffic::{Traffic, traffic_event, traffic_request};
+
+pub(super) fn description(response: v1::DescribeResponse) -> AgentDescription {
+    AgentDescription {
+        run_id: response.run_id,
+        role: response.role,
+        cluster_uid: response.cluster_uid,
+        kubernetes_version: response.kubernetes_version,
+        agent_version: response.agent_version,
+        gateway_classes: response.gateway_classes,
+        runtime_classes: response.runtime_classes,
+        gateway_api_version: response.gateway_api_version,
+    }
+}
+
+pub(super) fn provision_request(plan: &StackPlan) -> v1::ProvisionRequest {
+    let stack = v1::StackSpec {
+        image: plan.image.clone(),
+        gateway: Some(v1::GatewaySpec {
+            class_name: plan.gateway_class.clone(),
+            port: plan.gateway_port.into(),
+            hostname: plan.hostname.clone(),
+        }),
+        sandbox: Some(v1::SandboxSpec {
+            runtime_class: plan.runtime_class.clone(),
+        }),
+        model: Some(v1::ModelSpec {
+            upstream: plan.model_upstream.clone(),
+            split: Some(split(plan.split)),
+        }),
+        faults: plan
+            .faults
+            .iter()
+            .map(|&planned| fault(planned) as i32)
+            .collect(),
+        image_pull_policy: plan.image_pull_policy.clone(),
+    };
+    v1::ProvisionRequest {
+        stack: Some(stack),
+        deadline_s: seconds(plan.deadline),
+    }
+}
+
+const fn split((stable, canary): (u32, u32)) -> v1::TrafficSplit {
+    v1::TrafficSplit { stable, canary }
+}
+
+const fn fault(fault: Fault) -> v1::Fault {
+    match fault {
+        Fault::RouteWeightsSkewed => v1::Fault::RouteWeightsSkewed,
+        Fault::EgressPolicyMissing => v1::Fault::EgressPolicyMissing,
+        Fault::RuntimeNotSandboxed => v1::Fault::RuntimeNotSandboxed,
+        Fault::TraceContextDropped => v1::Fault::TraceContextDropped,
+        Fault::ToolHidden => v1::Fault::ToolHidden,
+        Fault::CatalogChanged => v1::Fault::CatalogChanged,
+        Fault::RollbackIncomplete => v1::Fault::RollbackIncomplete,
+    }
+}
+
+fn seconds(duration: Duration) -> u32 {
+    u32::try_from(duration.as_secs()).unwrap_or(u32::MAX)
+}
+
+pub(super) enum Provisioned {
+    Progress(ProvisionProgress),
+    Ready(GatewayAddress),
+}
+
+pub(super) fn provision_event(event: v1::ProvisionEvent) -> Option<Provisioned> {
+    use v1::provision_event::Event;
+    Some(match event.event? {
+        Event::Applied(object) => Provisioned::Progress(ProvisionProgress::Applied(named(&object))),
+        Event::Ready(part) => {
+            let elapsed = Duration::from_millis(part.elapsed_ms.into());
+            Provisioned::Progress(ProvisionProgress::Ready(part.part, elapsed))
+        }
+        Event::Stack(stack) => Provisioned::Ready(GatewayAddress {
+            address: stack.gateway_address,
+            port: stack.gateway_port,
+        }),
+    })
+}
+
+fn named(object: &v1::ObjectRef) -> String {
+    format!("{}/{}", object.kind, object.name)
+}
+
+pub(super) fn kept(event: v1::TeardownEvent) -> Option<String> {
+    let kept = event.outcome() == v1::teardown_event::Outcome::Kept;
+    kept.then(|| {
+        format!(
+            "{}: {}",
+            named(&event.object.unwrap_or_default()),
+            event.reason
+        )
+    })
+}
+
+pub(super) fn import_requests(bytes: &[u8], chunk: usize, dry_run: bool) -> Vec<v1::ImportRequest> {
+    use v1::import_request::Part;
+    let options = Part::Options(v1::ImportOptions { dry_run });
+    let chunks = bytes.chunks(chunk).map(|data| {
+        Part::Chunk(v1::BundleChunk {
+            data: data.to_vec(),
+        })
+    });
+    std::iter::once(options)
+        .chain(chunks)
+        .map(|part| v1::ImportRequest { part: Some(part) })
+        .collect()
+}
+
+/// Adds an event to the report; true for the last one.
+pub(super) fn import_event(event: v1::ImportEvent, report: &mut ImportReport) -> bool {
+    use v1::import_event::Event;
+    match event.event {
+        Some(Event::Object(result)) => {
+            let object = result.object.clone().unwrap_or_default();
+            let outcome = import_outcome(result.outcome());
+            if object.kind == "CustomResourceDefinition" && outcome == ImportOutcome::Created {
+                report
+                    .created_crds
+                    .insert(object.name.clone(), object.uid.clone());
+            }
+            report
+                .objects
+                .push(imported(named(&object), outcome, result));
+            false
+        }
+        Some(Event::Summary(_)) => true,
+        None => false,
+    }
+}
+
+fn imported(object: String, outcome: ImportOutcome, result: v1::ImportResult) -> ImportedObject {
+    let digest = |text: String| (!text.is_empty()).then(|| Digest::from(text));
+    ImportedObject {
+        object,
+        outcome,
+        reason: result.reason,
+        source: digest(result.source_digest),
+        request: digest(result.request_digest),
+        admitted: digest(result.admitted_digest),
+    }
+}
+
+/// An outcome that the contract does not name is a refusal: nothing is known to have been created.
+const fn import_outcome(outcome: v1::import_result::Outcome) -> ImportOutcome {
+    use v1::import_result::Outcome;
+    match outcome {
+        Outcome::Created => ImportOutcome::Created,
+        Outcome::Present => ImportOutcome::Present,
+        Outcome::Conflict => ImportOutcome::Conflict,
+        Outcome::Refused | Outcome::Unspecified => ImportOutcome::Refused,
+    }
+}
+
+pub(super) fn task_request(order: &TaskOrder) -> v1::RunTaskRequest {
+    v1::RunTaskRequest {
+        task_id: order.id.clone(),
+        prompt: order.prompt.clone(),
+        traceparent: format!("00-{}-{}-01", order.trace_id, order.root_span_id),
+        deadline_s: seconds(order.deadline),
+    }
+}
+
+pub(super) fn transcript(order: &TaskOrder) -> TaskTranscript {
+    TaskTranscript {
+        task_id: order.id.clone(),
+        trace_id: order.trace_id.clone(),
+        root_span_id: order.root_span_id.clone(),
+        ..TaskTranscript::default()
+    }
+}
+
+/// Adds an event of the agent to the transcript.
+pub(super) fn task_event(
+    event: v1::TaskEvent,
+    transcript: &mut TaskTranscript,
+) -> Result<(), RpcError> {
+    use v1::task_event::Event;
+    match event.event {
+        Some(Event::Tools(tools)) => transcript.discovered = tools.names,
+        Some(Event::Plan(plan)) => transcript.plan = plan.steps,
+        Some(Event::Call(call)) => transcript.calls.push(ToolCall {
+            arguments: json(&call.arguments_json)?,
+            call_id: call.call_id,
+            tool: call.tool,
+            result: None,
+            is_error: false,
+        }),
+        Some(Event::Result(result)) => tool_result(&result, transcript)?,
+        Some(Event::Answer(answer)) => transcript.answer = Some(answer.text),
+        Some(Event::Failure(failure)) => {
+            transcript.failure = Some(format!("{}: {}", failure.part, failure.message));
+        }
+        None => {}
+    }
+    Ok(())
+}
+
+fn tool_result(result: &v1::ToolResult, transcript: &mut TaskTranscript) -> Result<(), RpcError> {
+    let value = json(&result.result_json)?;
+    let call = transcript
+        .calls
+        .iter_mut()
+        .find(|call| call.call_id == result.call_id);
+    let call = call.ok_or_else(|| {
+        protocol(format!(
+            "a result of `{}` that nobody called",
+            result.call_id
+        ))
+    })?;
+    call.result = Some(value);
+    call.is_error = result.is_error;
+    Ok(())
+}
+
+fn json(text: &str) -> Result<Value, RpcError> {
+    serde_json::from_str(text).map_err(|error| protocol(format!("what is no JSON ({error})")))
+}
+
+const fn protocol(what: String) -> RpcError {
+    RpcError::Protocol {
+        call: "RunTask",
+        what,
+    }
+}
+
+pub(super) fn split_request(weights: (u32, u32), dead_man: Duration) -> v1::SetTrafficSplitRequest {
+    v1::SetTrafficSplitRequest {
+        split: Some(split(weights)),
+        dead_man_s: seconds(dead_man),
+    }
+}
+
+pub(super) const fn split_change(
+    asked: (u32, u32),
+    response: &v1::SetTrafficSplitResponse,
+) -> SplitChange {
+    SplitChange {
+        asked,
+        sent_ns: response.sent_ns,
+        acknowledged_ns: response.acknowledged_ns,
+    }
+}

@@ -1,0 +1,155 @@
+//! The spans of a run as they arrive, by trace; waiting for them is driven by arrival, not by time.
+
+use crate::verify::evidence::{Span, SpanKind, TraceEvidence};
+use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
+use opentelemetry_proto::tonic::common::v1::any_value::Value as Any;
+use opentelemetry_proto::tonic::common::v1::{AnyValue, KeyValue};
+use opentelemetry_proto::tonic::trace::v1 as otlp;
+use prost::Message as _;
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+use tokio::sync::watch;
+
+type Traces = BTreeMap<String, BTreeMap<String, Span>>;
+
+/// Every span that arrived, deduplicated by span id: OTLP may deliver twice.
+#[derive(Debug, Default)]
+pub struct SpanStore {
+    traces: Mutex<Traces>,
+    lost: watch::Sender<u64>,
+    arrivals: watch::Sender<u64>,
+}
+
+impl SpanStore {
+    /// Takes in one batch of OTLP bytes.
+    ///
+    /// # Errors
+    /// When the bytes are no `ExportTraceServiceRequest`.
+    pub fn ingest(&self, bytes: &[u8]) -> Result<(), prost::DecodeError> {
+        let request = ExportTraceServiceRequest::decode(bytes)?;
+        {
+            let mut traces = self.traces();
+            for span in spans(request) {
+                let trace = traces.entry(span.trace_id.clone()).or_default();
+                trace.entry(span.span_id.clone()).or_insert(span);
+            }
+        }
+        self.arrivals.send_modify(|count| *count += 1);
+        Ok(())
+    }
+
+    /// Notes how many batches are known to be lost.
+    pub fn note_lost(&self, batches: u64) {
+        self.lost.send_modify(|lost| *lost = (*lost).max(batches));
+    }
+
+    /// Waits until the spans of a trace satisfy `complete`, or until the deadline; gives back what there is.
+    pub async fn wait_for(
+        &self,
+        trace_id: &str,
+        deadline: Duration,
+        complete: impl Fn(&[Span]) -> bool,
+    ) -> TraceEvidence {
+        let mut arrivals = self.arrivals.subscribe();
+        let satisfied = tokio::time::timeout(deadline, async {
+            while !complete(&self.trace(trace_id)) {
+                if arrivals.changed().await.is_err() {
+                    return;
+                }
+            }
+        });
+        let timed_out = satisfied.await.is_err();
+        TraceEvidence {
+            spans: self.trace(trace_id),
+            lost_batches: *self.lost.borrow(),
+            timed_out,
+        }
+    }
+
+    /// Every span of other traces: where the spans of a dropped trace context end up.
+    pub fn strangers(&self, trace_id: &str) -> Vec<Span> {
+        let traces = self.traces();
+        let others = traces.iter().filter(|(id, _)| *id != trace_id);
+        others
+            .flat_map(|(_, spans)| spans.values().cloned())
+            .collect()
+    }
+
+    fn trace(&self, trace_id: &str) -> Vec<Span> {
+        self.traces()
+            .get(trace_id)
+            .map(|spans| spans.values().cloned().collect())
+            .unwrap_or_default()
+    }
+
+    fn traces(&self) -> MutexGuard<'_, Traces> {
+        self.traces.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn spans(request: ExportTraceServiceRequest) -> Vec<Span> {
+    let mut spans = Vec::new();
+    for resource_spans in request.resource_spans {
+        let resource = attributes(resource_spans.resource.unwrap_or_default().attributes);
+        for span in resource_spans
+            .scope_spans
+            .into_iter()
+            .flat_map(|scope| scope.spans)
+        {
+            spans.push(convert(span, resource.clone()));
+        }
+    }
+    spans
+}
+
+fn convert(span: otlp::Span, resource: BTreeMap<String, Value>) -> Span {
+    let failed = |status: &otlp::Status| status.code() == otlp::status::StatusCode::Error;
+    Span {
+        trace_id: hex::encode(&span.trace_id),
+        span_id: hex::encode(&span.span_id),
+        parent_span_id: hex::encode(&span.parent_span_id),
+        kind: kind(span.kind()),
+        is_error: span.status.as_ref().is_some_and(failed),
+        name: span.name,
+        start_ns: span.start_time_unix_nano,
+        end_ns: span.end_time_unix_nano,
+        attributes: attributes(span.attributes),
+        resource,
+    }
+}
+
+const fn kind(kind: otlp::span::SpanKind) -> SpanKind {
+    match kind {
+        otlp::span::SpanKind::Internal => SpanKind::Internal,
+        otlp::span::SpanKind::Server => SpanKind::Server,
+        otlp::span::SpanKind::Client => SpanKind::Client,
+        _ => SpanKind::Other,
+    }
+}
+
+fn attributes(pairs: Vec<KeyValue>) -> BTreeMap<String, Value> {
+    pairs
+        .into_iter()
+        .map(|pair| (pair.key, pair.value.map_or(Value::Null, any)))
+        .collect()
+}
+
+fn any(value: AnyValue) -> Value {
+    match value.value {
+        Some(Any::StringValue(text)) => text.into(),
+        Some(Any::BoolValue(flag)) => flag.into(),
+        Some(Any::IntValue(number)) => number.into(),
+        Some(Any::DoubleValue(number)) => number.into(),
+        Some(Any::BytesValue(bytes)) => hex::encode(bytes).into(),
+        Some(Any::ArrayValue(array)) => array.values.into_iter().map(any).collect(),
+        Some(Any::KvlistValue(list)) => {
+            Value::Object(attributes(list.values).into_iter().collect())
+        }
+        _ => Value::Null,
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,17 @@
+//! What one step of a run leaves for the next.
+
+use crate::verify::Role;
+use crate::verify::evidence::TaskTranscript;
+use portproof_proto::bundle::Bundle;
+use std::collections::BTreeMap;
+
+/// Results that later steps build on.
+#[derive(Default)]
+pub(super) struct Carried {
+    /// What was exported from the source cluster.
+    pub source: Option<Bundle>,
+    /// What the agents did, by role.
+    pub transcripts: BTreeMap<Role, Vec<TaskTranscript>>,
+    /// Weights (stable, canary) that the route serves now, by role.
+    pub split: BTreeMap<Role, (u32, u32)>,
+}
