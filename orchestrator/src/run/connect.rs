@@ -153,7 +153,7 @@ async fn open(
         cluster_uid: cluster.uid().to_owned(),
         image: plan.image.clone(),
         image_pull_policy: reached.resolved.image_pull_policy.to_string(),
-        began: jiff::Timestamp::now(),
+        began: Timestamp::now(),
     };
     let server = authority.server(role.as_str())?;
     let pod = bootstrap_cluster(cluster, ledger, &bootstrap, &server, CONTROL_DEADLINE).await?;
