@@ -2,3 +2,4 @@
 //! `cargo test --test lab -- --ignored`.
 
 mod cleanup;
+mod scenarios;

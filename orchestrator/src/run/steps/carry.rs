@@ -1,5 +1,6 @@
 //! `carry`: exports from one cluster, imports into another, and looks at what the other then holds.
 
+use super::export::export;
 use super::seed::import;
 use super::{Bench, StepError};
 use crate::run::carried::Carried;
@@ -42,25 +43,6 @@ pub(super) async fn run(
     bench.verdict(portability::import_identical(&evidence).on(&to.role));
     carried.source = Some(source);
     Ok(())
-}
-
-async fn export(bench: &Bench<'_>, session: &Session) -> Result<Bundle, StepError> {
-    let bundle = session.call(session.agent.export("").await)?;
-    let digest = session.call(bundle.digest().map_err(Into::into))?;
-    let tools: usize = bundle
-        .descriptors
-        .iter()
-        .map(|descriptor| descriptor.tools.len())
-        .sum();
-    let objects = bundle.objects.len();
-    bench.note(
-        &session.role,
-        format!(
-            "exported {objects} objects and {tools} tool descriptors, {}",
-            digest.short()
-        ),
-    );
-    Ok(bundle)
 }
 
 fn in_transit(bench: &Bench<'_>, to: &Session, mut bundle: Bundle) -> Bundle {

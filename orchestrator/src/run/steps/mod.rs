@@ -4,6 +4,7 @@ mod canary;
 mod carry;
 mod deploy;
 mod egress;
+mod export;
 mod rollback;
 mod sandbox;
 mod seed;
@@ -134,7 +135,7 @@ pub(super) async fn run(
     let roles = &step.roles;
     match &step.action {
         Action::Deploy { deadline } => deploy::run(bench, roles, *deadline, carried).await,
-        Action::Seed => seed::run(bench, roles).await,
+        Action::Seed => seed::run(bench, roles, carried).await,
         Action::Carry { from, to } => carry::run(bench, from, to, carried).await,
         Action::Tasks { items } => tasks::run(bench, roles, items, carried).await,
         Action::Traces { deadline } => traces::run(bench, roles, *deadline, carried).await,
