@@ -95,14 +95,29 @@ pub(super) fn arguments(plan: &Plan, part: Part) -> Vec<String> {
                 add(&["--upstream", &upstream.url]);
             }
         }
-        Part::ToolGateway if plan.faults.has(Fault::ToolHidden) => {
-            add(&["--hide-tool", HIDDEN_TOOL]);
-        }
-        Part::Catalog if plan.faults.has(Fault::CatalogChanged) => add(&["--changed"]),
+        // Requests through the Gateway carry its host name.
+        Part::ToolGateway => add(&["--allowed-host", &plan.hostname]),
         _ => {}
     }
+    arguments.extend(
+        deviations(plan, part)
+            .iter()
+            .map(|argument| (*argument).to_owned()),
+    );
+    arguments
+}
+
+/// Arguments that make a part deviate on purpose.
+fn deviations(plan: &Plan, part: Part) -> Vec<&'static str> {
+    let mut arguments = Vec::new();
+    if part == Part::ToolGateway && plan.faults.has(Fault::ToolHidden) {
+        arguments.extend(["--hide-tool", HIDDEN_TOOL]);
+    }
     if part == Part::ToolGateway && plan.faults.has(Fault::TraceContextDropped) {
-        arguments.push("--drop-trace-context".to_owned());
+        arguments.push("--drop-trace-context");
+    }
+    if part == Part::Catalog && plan.faults.has(Fault::CatalogChanged) {
+        arguments.push("--changed");
     }
     arguments
 }
