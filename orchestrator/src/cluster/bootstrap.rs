@@ -8,7 +8,8 @@ use super::create::create;
 use super::{Cluster, ClusterError};
 use crate::ledger::Ledger;
 use crate::rpc::Credentials;
-pub use manifests::{Bootstrap, objects};
+pub use manifests::Bootstrap;
+use manifests::objects;
 use std::time::Duration;
 
 /// Creates namespace, access rights, certificates and the control agent, each written to the ledger first, and waits
