@@ -29,10 +29,15 @@ pub enum HttpError {
     },
 }
 
-/// Starts a client that gives up on a request after `timeout`.
+/// Starts a client for the parts of the stack that gives up on a request after `timeout`.
 ///
-/// Redirects are not followed: a backend that redirects would otherwise choose where the stack connects to.
+/// It trusts no authority, because the parts speak plain HTTP: the image then needs no certificates of authorities.
 pub fn builder(timeout: Duration) -> reqwest::ClientBuilder {
+    cautious(timeout).tls_certs_only([])
+}
+
+/// Redirects are not followed: a backend that redirects would otherwise choose where the stack connects to.
+fn cautious(timeout: Duration) -> reqwest::ClientBuilder {
     install_crypto();
     reqwest::Client::builder()
         .timeout(timeout)
@@ -41,12 +46,20 @@ pub fn builder(timeout: Duration) -> reqwest::ClientBuilder {
         .redirect(reqwest::redirect::Policy::none())
 }
 
-/// A client that gives up on a request after `timeout`.
+/// A client for the parts of the stack that gives up on a request after `timeout`.
 ///
 /// # Errors
 /// When the client cannot be set up.
 pub fn client(timeout: Duration) -> Result<reqwest::Client, HttpError> {
     builder(timeout).build().map_err(HttpError::Client)
+}
+
+/// A client for a server elsewhere, which trusts the authorities that the system trusts.
+///
+/// # Errors
+/// When the system has no certificates of authorities.
+pub fn client_for_elsewhere(timeout: Duration) -> Result<reqwest::Client, HttpError> {
+    cautious(timeout).build().map_err(HttpError::Client)
 }
 
 /// Makes ring the process's TLS provider unless one is installed; reqwest and kube need one even for plain HTTP.

@@ -39,10 +39,14 @@ impl Upstream {
     /// # Errors
     /// When `base` is not an HTTP URL.
     pub fn new(base: &str) -> Result<Self, UpstreamError> {
-        let client = http_client::client(LIMIT).map_err(UpstreamError::Client)?;
+        let chat = endpoint(base, "chat/completions")?;
+        let client = match chat.scheme() {
+            "https" => http_client::client_for_elsewhere(LIMIT),
+            _ => http_client::client(LIMIT),
+        };
         Ok(Self {
-            client,
-            chat: endpoint(base, "chat/completions")?,
+            client: client.map_err(UpstreamError::Client)?,
+            chat,
             models: endpoint(base, "models")?,
         })
     }

@@ -2,6 +2,7 @@
 //! the certificates of the run.
 
 use super::stack_image;
+use futures::FutureExt as _;
 use jiff::Timestamp;
 use portproof::cluster::{
     Bootstrap, Cluster, ClusterAccess, ClusterError, bootstrap, cleanup, dial_pod, find_runs,
@@ -12,6 +13,7 @@ use portproof::rpc::{self, AgentClient, Credentials, RpcError, RunAuthority};
 use portproof::run::id::RunId;
 use portproof::verify::Role;
 use portproof_proto::names;
+use std::panic::{AssertUnwindSafe, resume_unwind};
 use std::time::{Duration, Instant};
 
 const DEADLINE: Duration = Duration::from_mins(1);
@@ -99,63 +101,65 @@ impl Run {
     }
 }
 
+/// Gives a test a run on a cluster and removes it afterwards, also when the test failed.
+async fn with_run<T>(role: &str, test: impl AsyncFnOnce(&Run) -> T) {
+    let run = Run::on(role).await;
+    let outcome = AssertUnwindSafe(test(&run)).catch_unwind().await;
+    run.end().await;
+    if let Err(panic) = outcome {
+        resume_unwind(panic);
+    }
+}
+
 #[tokio::test]
 #[ignore = "needs the lab"]
 async fn the_agent_of_a_run_is_reached_through_the_api_server_and_knows_where_it_stands() {
-    let run = Run::on("a").await;
-    let pod = run.bootstrap(&stack_image().await).await.unwrap();
-    let agent = run
-        .connect(&pod, &run.authority.client().unwrap())
-        .await
-        .unwrap();
-    let described = agent.describe().await.unwrap();
-    assert_eq!(described.run_id, run.id.as_str());
-    assert_eq!(described.role, "a");
-    assert_eq!(described.cluster_uid, run.cluster.uid());
-    assert_eq!(described.kubernetes_version, run.cluster.version());
-    assert!(described.runtime_classes.contains(&"gvisor".to_owned()));
-    agent.relay().await.unwrap();
-    run.end().await;
+    with_run("a", async |run| {
+        let pod = run.bootstrap(&stack_image().await).await.unwrap();
+        let own = run.authority.client().unwrap();
+        let agent = run.connect(&pod, &own).await.unwrap();
+        let described = agent.describe().await.unwrap();
+        assert_eq!(described.run_id, run.id.as_str());
+        assert_eq!(described.role, "a");
+        assert_eq!(described.cluster_uid, run.cluster.uid());
+        assert_eq!(described.kubernetes_version, run.cluster.version());
+        assert!(described.runtime_classes.contains(&"gvisor".to_owned()));
+        agent.relay().await.unwrap();
+    })
+    .await;
 }
 
 #[tokio::test]
 #[ignore = "needs the lab"]
 async fn the_agent_refuses_whoever_shows_a_certificate_of_another_authority() {
-    let run = Run::on("b").await;
-    let pod = run.bootstrap(&stack_image().await).await.unwrap();
-    let own = run.authority.client().unwrap();
-    let other = RunAuthority::new(run.id.as_str())
-        .unwrap()
-        .client()
-        .unwrap();
-    let stranger = Credentials {
-        authority: own.authority.clone(),
-        ..other
-    };
-    let refused = match run.connect(&pod, &stranger).await {
-        Ok(agent) => agent.describe().await.map(|_| ()),
-        Err(error) => Err(error),
-    };
-    assert!(refused.unwrap_err().is_infrastructure());
-    run.connect(&pod, &own)
-        .await
-        .unwrap()
-        .describe()
-        .await
-        .unwrap();
-    run.end().await;
+    with_run("b", async |run| {
+        let pod = run.bootstrap(&stack_image().await).await.unwrap();
+        let own = run.authority.client().unwrap();
+        let other = RunAuthority::new(run.id.as_str()).unwrap();
+        let stranger = Credentials {
+            authority: own.authority.clone(),
+            ..other.client().unwrap()
+        };
+        let refused = match run.connect(&pod, &stranger).await {
+            Ok(agent) => agent.describe().await.map(|_| ()),
+            Err(error) => Err(error),
+        };
+        assert!(refused.unwrap_err().is_infrastructure());
+        let agent = run.connect(&pod, &own).await.unwrap();
+        agent.describe().await.unwrap();
+    })
+    .await;
 }
 
 #[tokio::test]
 #[ignore = "needs the lab"]
 async fn an_image_that_no_node_has_is_told_long_before_the_deadline() {
-    let run = Run::on("b").await;
-    let began = Instant::now();
-    let error = run
-        .bootstrap("docker.io/portproof/absent:1")
-        .await
-        .unwrap_err();
-    assert!(began.elapsed() < DEADLINE / 2);
-    assert!(error.to_string().contains("ErrImageNeverPull"), "{error}");
-    run.end().await;
+    with_run("b", async |run| {
+        let began = Instant::now();
+        let outcome = run.bootstrap("docker.io/portproof/absent:1").await;
+        let error = outcome.unwrap_err();
+        assert!(began.elapsed() < DEADLINE / 2);
+        assert!(error.to_string().contains("ErrImageNeverPull"), "{error}");
+    })
+    .await;
 }
