@@ -31,7 +31,7 @@ pub struct Bootstrap {
 }
 
 /// Every object, in the order of its creation.
-pub fn objects(plan: &Bootstrap, credentials: &Credentials) -> Vec<Value> {
+pub(super) fn objects(plan: &Bootstrap, credentials: &Credentials) -> Vec<Value> {
     vec![
         namespace(plan),
         cluster_role(plan),
