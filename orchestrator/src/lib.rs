@@ -10,6 +10,7 @@ pub mod exit;
 pub mod lab;
 pub mod ledger;
 pub mod progress;
+pub mod report;
 pub mod rpc;
 pub mod run;
 pub mod scenario;
