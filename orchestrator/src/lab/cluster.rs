@@ -15,7 +15,7 @@ use crate::progress::Progress;
 use futures::future::{select_all, try_join_all};
 use std::fs::File;
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 /// How long a node's init may take to say who it is.
@@ -30,7 +30,7 @@ pub(crate) struct Site<'a> {
     pub(crate) state: &'a LabState,
     pub(crate) binaries: &'a LabBinaries,
     pub(crate) program: &'a Path,
-    pub(crate) hierarchies: &'a [cgroup::Hierarchy],
+    pub(crate) hierarchies: &'a cgroup::Hierarchies,
     pub(crate) progress: &'a dyn Progress,
 }
 
@@ -99,10 +99,12 @@ impl Site<'_> {
         let procs = cgroup::create(self.hierarchies, &self.lab().cgroup(node))?;
         let config: NodeConfig = self.plan(cluster, node).prepare(procs)?;
         files::replace_json(&files.config(), &config)?;
-        self.spawn(node)?;
+        let mut launcher = self.spawn(node)?;
         let what = format!("the init of node {}", node.name);
         wait::until_ready(&what, INIT_LIMIT, &files.log("init"), async || {
-            (!files.identity().exists()).then(|| files::tail(&files.log("init"), wait::TAIL))
+            let gone = matches!(launcher.try_wait(), Ok(Some(_)));
+            let waiting = !gone && !files.identity().exists();
+            waiting.then(|| "it has not started".to_owned())
         })
         .await?;
         let init = self.state.init(self.paths, node)?;
@@ -124,7 +126,7 @@ impl Site<'_> {
 
     /// The init outlives this command and its terminal, so it gets a session of its own. `--kill-child` ends it
     /// should its launcher be ended.
-    fn spawn(&self, node: &NodeSpec) -> Result<(), LabError> {
+    fn spawn(&self, node: &NodeSpec) -> Result<Child, LabError> {
         let files = self.paths.node(node);
         let path = files.log("init");
         let open = || File::create(&path).and_then(|log| Ok((log.try_clone()?, log)));
@@ -160,8 +162,7 @@ impl Site<'_> {
             .map_err(|source| LabError::Spawn {
                 program: "setsid unshare".to_owned(),
                 source,
-            })?;
-        Ok(())
+            })
     }
 
     async fn make_ready(

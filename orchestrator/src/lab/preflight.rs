@@ -1,6 +1,6 @@
 //! Looks, before anything is made, whether the machine can carry a lab and nothing is in the way.
 
-use super::cgroup::{self, Hierarchy};
+use super::cgroup::{self, Hierarchies};
 use super::components::BINARIES;
 use super::error::LabError;
 use super::network::{self, LinkOwner};
@@ -49,7 +49,7 @@ fn has_capability(status: &str, number: u32) -> bool {
 ///
 /// # Errors
 /// What is missing, by name.
-pub(crate) fn check_machine(hierarchies: &[Hierarchy]) -> Result<(), LabError> {
+pub(crate) fn check_machine(hierarchies: &Hierarchies) -> Result<(), LabError> {
     if !rustix::process::geteuid().is_root() {
         return Err(LabError::NotRoot);
     }
@@ -81,7 +81,7 @@ fn is_installed(tool: &str) -> bool {
         .any(|directory| Path::new(directory).join(tool).exists())
 }
 
-fn missing_features(hierarchies: &[Hierarchy]) -> Vec<String> {
+fn missing_features(hierarchies: &Hierarchies) -> Vec<String> {
     let namespaces = NAMESPACES
         .into_iter()
         .filter(|name| !Path::new("/proc/self/ns").join(name).exists())
@@ -168,7 +168,7 @@ pub(crate) fn check_files(binaries: &LabBinaries) -> Result<(), LabError> {
 pub(crate) async fn check_names(
     spec: &LabSpec,
     paths: &LabPaths,
-    hierarchies: &[Hierarchy],
+    hierarchies: &Hierarchies,
 ) -> Result<(), LabError> {
     let nodes = spec.nodes();
     let links = nodes

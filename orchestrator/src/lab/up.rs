@@ -1,6 +1,6 @@
 //! `lab up`: from nothing, from a half started lab or from a running one to a running one.
 
-use super::cgroup::Hierarchy;
+use super::cgroup::Hierarchies;
 use super::cluster::Site;
 use super::error::LabError;
 use super::paths::LabPaths;
@@ -59,7 +59,7 @@ pub async fn up(
 async fn plan(
     asked: &LabSpec,
     paths: &LabPaths,
-    hierarchies: &[Hierarchy],
+    hierarchies: &Hierarchies,
 ) -> Result<(LabState, Vec<ClusterSpec>), LabError> {
     let mut state = match LabState::load(paths)? {
         Some(state) => state.joined(asked)?,
