@@ -80,6 +80,16 @@ pub enum LabError {
         /// What is there.
         free_mib: u64,
     },
+    /// The kernel gives no more inotify instances; kubelet would end for want of one.
+    #[error("the nodes need {needed} inotify instances, {free} of {limit} are free")]
+    Inotify {
+        /// What the nodes need.
+        needed: usize,
+        /// What is free.
+        free: usize,
+        /// `fs.inotify.max_user_instances`.
+        limit: usize,
+    },
     /// Another `portproof lab` works on this lab.
     #[error("another `portproof lab` command is working on {}", path.display())]
     Busy {
@@ -294,6 +304,7 @@ impl LabError {
             | Self::SubnetTaken { .. }
             | Self::PathTaken { .. }
             | Self::CgroupTaken { .. }
+            | Self::Inotify { .. }
             | Self::DiskFull { .. } => Exit::Doctor,
             Self::MissingImage { .. }
             | Self::InvalidName { .. }
@@ -340,6 +351,10 @@ impl LabError {
                 "free some space, or name a directory on another disk in PORTPROOF_LAB_DIR"
                     .to_owned()
             }
+            Self::Inotify { needed, limit, .. } => format!(
+                "sysctl -w fs.inotify.max_user_instances={}",
+                (limit + needed).next_power_of_two()
+            ),
             Self::Busy { .. } => "wait until it has ended".to_owned(),
             Self::SpecDiffers { .. } => {
                 "run `portproof lab down` first, or leave the differing option out".to_owned()

@@ -30,6 +30,10 @@ const NAMESPACES: [&str; 5] = ["pid", "mnt", "net", "uts", "ipc"];
 const CONTROLLERS: [&str; 4] = ["cpu", "cpuset", "memory", "pids"];
 /// Disk a lab needs beside its binaries: unpacked images, databases, logs.
 const DISK_MIB: u64 = 3_000;
+/// inotify instances of a cluster with one node: API server, controller manager and kubelet have six each.
+const INOTIFY_OF_CLUSTER: usize = 24;
+/// inotify instances of each further node.
+const INOTIFY_OF_NODE: usize = 10;
 /// Number of `CAP_SYS_RESOURCE` (`capabilities(7)`).
 const CAP_SYS_RESOURCE: u32 = 24;
 
@@ -188,6 +192,40 @@ pub(crate) async fn check_names(
     network::check_subnet(spec).await
 }
 
+/// Whether the kernel gives the processes of further nodes enough inotify instances. All of root's count together.
+///
+/// # Errors
+/// [`LabError::Inotify`].
+pub(crate) fn check_inotify(clusters: usize, further_nodes: usize) -> Result<(), LabError> {
+    let limit = fs::read_to_string("/proc/sys/fs/inotify/max_user_instances");
+    let Some(limit) = limit.ok().and_then(|text| text.trim().parse().ok()) else {
+        // A kernel without inotify names it by other means.
+        return Ok(());
+    };
+    let needed = clusters * INOTIFY_OF_CLUSTER + further_nodes * INOTIFY_OF_NODE;
+    let free = usize::saturating_sub(limit, inotify_in_use());
+    if needed > free {
+        return Err(LabError::Inotify {
+            needed,
+            free,
+            limit,
+        });
+    }
+    Ok(())
+}
+
+fn inotify_in_use() -> usize {
+    let processes = fs::read_dir("/proc").into_iter().flatten().flatten();
+    let open = processes.filter_map(|process| fs::read_dir(process.path().join("fd")).ok());
+    let files = open
+        .flatten()
+        .flatten()
+        .filter_map(|file| fs::read_link(file.path()).ok());
+    files
+        .filter(|target| target.as_os_str() == "anon_inode:inotify")
+        .count()
+}
+
 /// Makes the lab's directory, or makes sure that the one that is there is a lab's.
 ///
 /// # Errors
@@ -254,6 +292,15 @@ mod tests {
             CAP_SYS_RESOURCE
         ));
         assert!(!has_capability("", CAP_SYS_RESOURCE));
+    }
+
+    #[test]
+    fn an_inotify_instance_counts_while_it_is_open() {
+        let init = || rustix::fs::inotify::init(rustix::fs::inotify::CreateFlags::CLOEXEC).unwrap();
+        let held: Vec<_> = (0..3).map(|_| init()).collect();
+        assert!(inotify_in_use() >= held.len());
+        let impossible = check_inotify(1_000_000, 0).unwrap_err();
+        assert!(impossible.hint().unwrap().contains("max_user_instances="));
     }
 
     #[test]

@@ -38,9 +38,7 @@ pub async fn up(
     let hierarchies = cgroup::of_host()?;
     preflight::check_machine(&hierarchies)?;
     preflight::check_files(binaries)?;
-    if !paths.state().exists() {
-        preflight::check_names(&asked, paths, &hierarchies).await?;
-    }
+    check_room(&asked, paths, &hierarchies).await?;
     preflight::claim_directory(paths)?;
     let _lock = LabLock::take(paths)?;
     let (state, fresh) = plan(&asked, paths, &hierarchies).await?;
@@ -53,6 +51,25 @@ pub async fn up(
     }
     state.save(paths)?;
     Ok(state)
+}
+
+/// What would only show while nodes start, looked at before anything is made.
+async fn check_room(
+    asked: &LabSpec,
+    paths: &LabPaths,
+    hierarchies: &Hierarchies,
+) -> Result<(), LabError> {
+    let state = LabState::load(paths)?;
+    if state.is_none() {
+        preflight::check_names(asked, paths, hierarchies).await?;
+    }
+    let runs = |cluster: &&ClusterSpec| {
+        let running = state.as_ref().map(|state| state.runs(paths, cluster));
+        matches!(running, Some(Ok(true)))
+    };
+    let (_, new): (Vec<_>, Vec<_>) = asked.clusters.iter().partition(runs);
+    let nodes: usize = new.iter().map(|cluster| usize::from(cluster.nodes)).sum();
+    preflight::check_inotify(new.len(), nodes - new.len())
 }
 
 /// What the lab is to be, saved before anything of it is started; and the clusters that have to be started.
