@@ -220,3 +220,6 @@ impl ClusterAgent for Agent {
         }))
     }
 }
+
+#[cfg(test)]
+mod tests;

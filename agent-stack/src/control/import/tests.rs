@@ -248,18 +248,25 @@ async fn a_dry_run_stores_nothing_and_does_not_judge_what_it_cannot_try() {
     );
 }
 
-fn options(dry_run: bool) -> Result<ImportRequest, Status> {
-    Ok(ImportRequest {
+fn options(dry_run: bool) -> ImportRequest {
+    ImportRequest {
         part: Some(Part::Options(ImportOptions { dry_run })),
-    })
+    }
 }
 
-fn chunk(data: &[u8]) -> Result<ImportRequest, Status> {
-    Ok(ImportRequest {
+fn chunk(data: &[u8]) -> ImportRequest {
+    ImportRequest {
         part: Some(Part::Chunk(BundleChunk {
             data: data.to_vec(),
         })),
-    })
+    }
+}
+
+async fn received(
+    requests: impl IntoIterator<Item = ImportRequest>,
+) -> Result<Parcel, ImportError> {
+    let requests: Vec<_> = requests.into_iter().map(Ok).collect();
+    receive(futures::stream::iter(requests)).await
 }
 
 #[tokio::test]
@@ -267,15 +274,13 @@ async fn a_bundle_is_put_together_from_its_chunks() {
     let bundle = Bundle::new(&[crd()], &[tool()], vec![]);
     let encoded = bundle.encode().unwrap();
     let requests = std::iter::once(options(true)).chain(encoded.chunks(700).map(chunk));
-    let parcel = receive(futures::stream::iter(requests)).await.unwrap();
+    let parcel = received(requests).await.unwrap();
     assert_eq!((parcel.bundle, parcel.dry_run), (bundle, true));
 }
 
 #[tokio::test]
 async fn a_stream_without_options_or_with_a_damaged_bundle_is_refused() {
-    let without = receive(futures::stream::iter([chunk(b"x")]))
-        .await
-        .unwrap_err();
+    let without = received([chunk(b"x")]).await.unwrap_err();
     assert!(matches!(without, ImportError::Order));
     let mut encoded = Bundle::new(&[], &[config_map()], vec![]).encode().unwrap();
     let at = encoded
@@ -283,7 +288,7 @@ async fn a_stream_without_options_or_with_a_damaged_bundle_is_refused() {
         .position(|window| window == b"\"text\"")
         .unwrap();
     encoded[at + 1] = b'n';
-    let damaged = receive(futures::stream::iter([options(false), chunk(&encoded)]))
+    let damaged = received([options(false), chunk(&encoded)])
         .await
         .unwrap_err();
     assert!(

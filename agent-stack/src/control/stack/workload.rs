@@ -96,7 +96,7 @@ pub(super) fn arguments(plan: &Plan, part: Part) -> Vec<String> {
             }
         }
         Part::ToolGateway if plan.faults.has(Fault::ToolHidden) => {
-            add(&["--hide-tool", HIDDEN_TOOL])
+            add(&["--hide-tool", HIDDEN_TOOL]);
         }
         Part::Catalog if plan.faults.has(Fault::CatalogChanged) => add(&["--changed"]),
         _ => {}
@@ -190,7 +190,7 @@ fn container(plan: &Plan, part: Part, arguments: Vec<String>) -> Container {
         args: Some(arguments),
         env: Some(environment(plan)),
         ports: Some(container_ports(part)),
-        readiness_probe: Some(health(1, 30)),
+        readiness_probe: Some(health(1, 3)),
         liveness_probe: Some(health(10, 6)),
         resources: Some(size.requirements()),
         security_context: Some(SecurityContext {
@@ -266,16 +266,16 @@ fn field(name: &str, path: &str) -> EnvVar {
 }
 
 fn container_ports(part: Part) -> Vec<ContainerPort> {
-    let port = |name: &str, protocol: &str, port: u16| ContainerPort {
+    let listening = |name: &str, protocol: &str, number: u16| ContainerPort {
         name: Some(name.to_owned()),
         protocol: Some(protocol.to_owned()),
-        container_port: i32::from(port),
+        container_port: i32::from(number),
         ..ContainerPort::default()
     };
-    let mut ports = vec![port("http", "TCP", HTTP_PORT)];
+    let mut ports = vec![listening("http", "TCP", HTTP_PORT)];
     if part == Part::Canary {
-        ports.push(port("canary-tcp", "TCP", CANARY_PORT));
-        ports.push(port("canary-udp", "UDP", CANARY_PORT));
+        ports.push(listening("canary-tcp", "TCP", CANARY_PORT));
+        ports.push(listening("canary-udp", "UDP", CANARY_PORT));
     }
     ports
 }
