@@ -10,7 +10,7 @@ use super::process::ProcessIdentity;
 use super::spec::{ClusterSpec, LabSpec, NodeSpec};
 use super::state::LabState;
 use super::up::LabBinaries;
-use super::{cgroup, files, network, pki, wait};
+use super::{addons, cgroup, files, network, pki, wait};
 use crate::progress::Progress;
 use futures::future::{select_all, try_join_all};
 use std::fs::File;
@@ -22,6 +22,8 @@ use std::time::{Duration, Instant};
 const INIT_LIMIT: Duration = Duration::from_secs(10);
 /// How long a cluster may take to be ready.
 const CLUSTER_LIMIT: Duration = Duration::from_mins(2);
+/// How long the add-ons of a cluster may take to work.
+const ADDONS_LIMIT: Duration = Duration::from_mins(2);
 
 /// What bringing a cluster up works with.
 #[derive(Clone, Copy)]
@@ -171,39 +173,69 @@ impl Site<'_> {
         inits: &[ProcessIdentity],
     ) -> Result<(), LabError> {
         let nodes = cluster.nodes();
-        let imports = nodes.iter().zip(inits).map(|(node, init)| async move {
+        let images = self.binaries.images_of(cluster);
+        let imports = nodes.iter().zip(inits).map(|(node, init)| async {
             let store = ImageStore {
                 init,
                 paths: self.paths.node(node),
                 binaries: &self.binaries.directory,
             };
-            store.import(&self.binaries.images).await
+            store.import_missing(&images).await
         });
-        tokio::try_join!(try_join_all(imports), self.make_api_ready(cluster))?;
+        tokio::try_join!(try_join_all(imports), self.make_usable(cluster))?;
         Ok(())
     }
 
-    async fn make_api_ready(&self, cluster: &ClusterSpec) -> Result<(), LabError> {
+    /// Add-ons need the API server only; their pods wait for the nodes and their images by themselves.
+    async fn make_usable(&self, cluster: &ClusterSpec) -> Result<(), LabError> {
         let api = ClusterApi::new(self.paths, &cluster.role).await?;
-        let role = &cluster.role;
-        let log = self.paths.nodes();
-        let wait = |what: &str| format!("{what} of cluster {role}");
-        wait::until_ready(&wait("the API server"), CLUSTER_LIMIT, &log, async || {
-            api.unready().await
-        })
-        .await?;
+        self.wait_for_api(cluster, &api).await?;
         api.apply_runtime_class().await?;
+        tokio::try_join!(
+            self.wait_for_nodes(cluster, &api),
+            self.furnish(cluster, &api)
+        )?;
+        Ok(())
+    }
+
+    async fn furnish(&self, cluster: &ClusterSpec, api: &ClusterApi) -> Result<(), LabError> {
+        let Some(spec) = self.binaries.addons.get(&cluster.role) else {
+            return Ok(());
+        };
+        let installed = addons::install(api.client(), spec, self.progress).await;
+        let working = match installed {
+            Ok(()) => addons::wait_working(api.client(), spec, ADDONS_LIMIT, self.progress).await,
+            failed => failed,
+        };
+        working.map_err(|source| LabError::Addon {
+            role: cluster.role.clone(),
+            source: Box::new(source),
+            log: self.paths.nodes(),
+        })
+    }
+
+    async fn wait_for_api(&self, cluster: &ClusterSpec, api: &ClusterApi) -> Result<(), LabError> {
+        let what = format!("the API server of cluster {}", cluster.role);
+        let log = self.paths.nodes();
+        wait::until_ready(&what, CLUSTER_LIMIT, &log, async || api.unready().await).await
+    }
+
+    async fn wait_for_nodes(
+        &self,
+        cluster: &ClusterSpec,
+        api: &ClusterApi,
+    ) -> Result<(), LabError> {
+        let log = self.paths.nodes();
         let count = usize::from(cluster.nodes);
-        wait::until_ready(&wait("nodes"), CLUSTER_LIMIT, &log, async || {
+        let nodes = format!("the nodes of cluster {}", cluster.role);
+        wait::until_ready(&nodes, CLUSTER_LIMIT, &log, async || {
             api.unready_nodes(count).await
         })
         .await?;
-        wait::until_ready(
-            &wait("namespace default"),
-            CLUSTER_LIMIT,
-            &log,
-            async || api.lacks_default_account().await,
-        )
+        let default = format!("namespace default of cluster {}", cluster.role);
+        wait::until_ready(&default, CLUSTER_LIMIT, &log, async || {
+            api.lacks_default_account().await
+        })
         .await
     }
 }

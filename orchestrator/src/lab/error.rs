@@ -1,5 +1,6 @@
 //! What can go wrong with a lab, what to do about it, and the exit code that says so.
 
+use super::addons::AddonError;
 use super::spec::{LabSpec, MAX_CLUSTERS, MAX_NODES};
 use crate::exit::Exit;
 use crate::verify::Role;
@@ -258,6 +259,17 @@ pub enum LabError {
         #[source]
         source: Box<kube::config::KubeconfigError>,
     },
+    /// What runs inside a cluster does not work.
+    #[error("the add-ons of cluster `{role}` do not work; logs: {}", log.display())]
+    Addon {
+        /// The cluster.
+        role: Role,
+        /// What does not work, and why.
+        #[source]
+        source: Box<AddonError>,
+        /// The directory of the nodes' logs.
+        log: PathBuf,
+    },
     /// Something of the lab is still there after it was taken down.
     #[error("the lab left something behind: {}", left.join(", "))]
     Left {
@@ -285,6 +297,7 @@ impl LabError {
     pub(crate) fn with_logs_moved(mut self, from: &Path, to: &Path) -> Self {
         if let Self::NodeDied { log, .. }
         | Self::ComponentDied { log, .. }
+        | Self::Addon { log, .. }
         | Self::NotReady { log, .. } = &mut self
             && let Ok(rest) = log.strip_prefix(from)
         {

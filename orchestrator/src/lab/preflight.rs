@@ -157,10 +157,9 @@ pub(crate) fn check_files(binaries: &LabBinaries) -> Result<(), LabError> {
             names: missing,
         });
     }
-    match binaries.images.iter().find(|image| !image.is_file()) {
-        Some(image) => Err(LabError::MissingImage {
-            path: image.clone(),
-        }),
+    let mut tars = binaries.images.iter().map(|image| &image.image.tar);
+    match tars.find(|tar| !tar.is_file()) {
+        Some(tar) => Err(LabError::MissingImage { path: tar.clone() }),
         None => Ok(()),
     }
 }
@@ -333,6 +332,7 @@ mod tests {
             directory: dir.path().to_owned(),
             images: Vec::new(),
             pause_image: String::new(),
+            addons: std::collections::BTreeMap::new(),
         };
         let error = check_files(&binaries).unwrap_err();
         assert!(matches!(error, LabError::MissingBinaries { names, .. } if names == ["runsc"]));
