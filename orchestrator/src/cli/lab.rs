@@ -1,6 +1,7 @@
 //! `portproof lab`: the embedded lab.
 
 use super::block_on;
+use super::lab_build::Build;
 use super::lab_status;
 use super::printer::Printer;
 use crate::exit::Exit;
@@ -18,6 +19,8 @@ use std::path::PathBuf;
 pub(super) enum LabCommand {
     /// Start the lab's clusters, or make sure that they run.
     Up(Up),
+    /// Build the components of the lab, once.
+    Build(Build),
     /// End the lab and remove everything it made.
     Down,
     /// Tell what runs, its memory and where its logs are.
@@ -33,15 +36,17 @@ impl LabCommand {
         let paths = LabPaths::from_environment();
         let done = block_on(async {
             match self {
+                Self::Build(build) => return Ok(build.run(printer)),
                 Self::Up(up) => up.run(&paths, printer).await,
                 Self::Down => crate::lab::down(&paths, printer).await,
                 Self::Status(of) => of.run(&paths, printer).await,
                 Self::Kubeconfig(of) => of.run(&paths, printer),
                 Self::LoadImage(load) => load.run(&paths, printer).await,
-            }
+            }?;
+            Ok::<_, LabError>(Exit::Passed)
         });
         match done {
-            Ok(Ok(())) => Exit::Passed,
+            Ok(Ok(exit)) => exit,
             Ok(Err(error)) => {
                 printer.error(&error, error.hint().as_deref());
                 error.exit()

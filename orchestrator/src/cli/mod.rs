@@ -1,12 +1,15 @@
 //! The command line: one file per command, which parses, calls and prints.
 
+mod image;
 mod internal;
 mod lab;
+mod lab_build;
 mod lab_status;
 mod printer;
 
 use crate::exit::Exit;
 use clap::{Parser, Subcommand};
+use image::ImageCommand;
 use internal::{AddressGiver, NodeInit};
 use lab::LabCommand;
 use printer::Printer;
@@ -24,6 +27,9 @@ enum Command {
     /// Two or more real Kubernetes clusters on this machine, without Docker or an image registry.
     #[command(subcommand)]
     Lab(LabCommand),
+    /// The image of the reference stack, made without Docker.
+    #[command(subcommand)]
+    Image(ImageCommand),
     #[command(hide = true)]
     LabNodeInit(NodeInit),
     #[command(hide = true)]
@@ -35,6 +41,7 @@ pub fn run(cli: Cli) -> Exit {
     let printer = Printer::new();
     match cli.command {
         Command::Lab(command) => command.run(&printer),
+        Command::Image(command) => command.run(&printer),
         Command::LabNodeInit(command) => command.run(&printer),
         Command::LabAddressGiver(command) => command.run(&printer),
     }
