@@ -1,10 +1,11 @@
 //! `portproof run`: one scenario, from its file to its reports.
 
-use super::lab::{cache, kept_logs};
+use super::lab::kept_logs;
 use super::live::Live;
 use super::printer::Printer;
 use super::{block_on, write_reports};
 use crate::exit::Exit;
+use crate::lab::build::cache_directory;
 use crate::lab::{LabMaterial, image};
 use crate::provider::existing::{self, AllowedContexts, Binding};
 use crate::provider::{ImagePullPolicy, Resolved, lab};
@@ -144,7 +145,7 @@ impl Run {
         };
         program
             .map_err(Into::into)
-            .and_then(|program| LabMaterial::build(&cache(), &program, printer))
+            .and_then(|program| LabMaterial::build(&cache_directory(), &program, printer))
             .map_err(|error| {
                 printer.error(&error, error.hint().as_deref());
                 error.exit()

@@ -32,7 +32,8 @@ impl RaiseError {
     pub fn exit(&self) -> Exit {
         match self {
             Self::Lab(error) => error.exit(),
-            Self::Build(_) | Self::Image(_) => Exit::Doctor,
+            Self::Build(error) => error.exit(),
+            Self::Image(error) => error.exit(),
         }
     }
 
@@ -40,7 +41,8 @@ impl RaiseError {
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::Lab(error) => error.hint(),
-            Self::Build(_) | Self::Image(_) => None,
+            Self::Build(error) => error.hint(),
+            Self::Image(error) => error.hint(),
         }
     }
 }

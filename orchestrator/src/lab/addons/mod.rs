@@ -20,7 +20,7 @@ use crate::lab::image::LabImages;
 use crate::lab::spec::GatewayKind;
 use crate::progress::Progress;
 use apply::Applier;
-use futures::future::{try_join_all, try_join3};
+use futures::future::{try_join, try_join_all, try_join3};
 use kube::Client;
 use manifest::{Manifest, Values};
 use serde::Serialize;
@@ -101,7 +101,7 @@ impl AddonSpec {
     }
 }
 
-/// Applies all add-ons, side by side where they do not need each other. Doing it again changes nothing.
+/// Applies all add-ons: [`apply_kinds`] and [`apply_pods`]. Doing it again changes nothing.
 ///
 /// # Errors
 /// [`AddonError`] when a manifest is not to be read or the API server refuses an object.
@@ -110,18 +110,69 @@ pub async fn install(
     cluster: &AddonSpec,
     progress: &dyn Progress,
 ) -> Result<(), AddonError> {
-    let part = format!("{}: add-ons applied", cluster.cluster);
-    let start = Instant::now();
-    progress.started(&part);
-    let applier = Applier::new(client);
-    try_join3(
-        dns(&applier, cluster),
-        gateway_api(&applier, cluster),
-        implementation(&applier, cluster),
+    try_join(
+        Box::pin(apply_kinds(client.clone(), cluster, progress)),
+        Box::pin(apply_pods(client, cluster, progress)),
     )
     .await?;
-    class(&applier, cluster).await?;
-    progress.finished(&part, start.elapsed());
+    Ok(())
+}
+
+/// Applies the Gateway API's CRDs and its policy. Needs an API server and nothing else, so it can be done while nodes
+/// start and images are imported.
+///
+/// # Errors
+/// As [`install`].
+pub async fn apply_kinds(
+    client: Client,
+    cluster: &AddonSpec,
+    progress: &dyn Progress,
+) -> Result<(), AddonError> {
+    let work = async |applier: Applier| gateway_api(&applier, cluster).await;
+    timed(
+        &format!("{}: Gateway API", cluster.cluster),
+        progress,
+        Box::pin(work(Applier::new(client))),
+    )
+    .await
+}
+
+/// Applies DNS and the gateway. Their images have to be on the nodes: a pod that misses its image is tried again only
+/// after ten seconds.
+///
+/// # Errors
+/// As [`install`].
+pub async fn apply_pods(
+    client: Client,
+    cluster: &AddonSpec,
+    progress: &dyn Progress,
+) -> Result<(), AddonError> {
+    let work = async |applier: Applier| {
+        try_join3(
+            dns(&applier, cluster),
+            implementation(&applier, cluster),
+            class(&applier, cluster),
+        )
+        .await
+        .map(drop)
+    };
+    timed(
+        &format!("{}: DNS and gateway", cluster.cluster),
+        progress,
+        Box::pin(work(Applier::new(client))),
+    )
+    .await
+}
+
+async fn timed(
+    part: &str,
+    progress: &dyn Progress,
+    work: impl Future<Output = Result<(), AddonError>>,
+) -> Result<(), AddonError> {
+    let start = Instant::now();
+    progress.started(part);
+    work.await?;
+    progress.finished(part, start.elapsed());
     Ok(())
 }
 
@@ -160,6 +211,7 @@ async fn envoy_gateway(applier: &Applier, cluster: &AddonSpec) -> Result<(), Add
     applier.apply_in_order(rest).await
 }
 
+/// The kind may not be served yet; the applier waits for it.
 async fn class(applier: &Applier, cluster: &AddonSpec) -> Result<(), AddonError> {
     let manifest = match cluster.gateway {
         GatewayKind::Traefik => Manifest::TraefikClass,

@@ -22,7 +22,7 @@ mod workplace;
 
 pub use components::{Built, Components};
 pub use error::BuildError;
-pub use plan::BuildOptions;
+pub use plan::{BuildOptions, cache_directory};
 
 use crate::progress::Progress;
 use catalog::{Component, Recipe};

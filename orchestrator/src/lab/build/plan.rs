@@ -19,6 +19,14 @@ pub struct BuildOptions {
     pub keep_caches: bool,
 }
 
+/// Portproof's cache directory: `$XDG_CACHE_HOME/portproof`, or `~/.cache/portproof`.
+pub fn cache_directory() -> PathBuf {
+    let home = || std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".cache"));
+    let named = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from);
+    let cache = named.filter(|path| path.is_absolute()).or_else(home);
+    cache.unwrap_or_else(std::env::temp_dir).join("portproof")
+}
+
 impl BuildOptions {
     /// All components, kept in `cache`.
     pub fn new(cache: impl Into<PathBuf>) -> Self {

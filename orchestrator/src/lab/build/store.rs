@@ -179,11 +179,12 @@ fn link_all(parts: &[Part], root: &Path, bin: &Path) -> Result<(), BuildError> {
         .prefix(workplace::PREFIX)
         .tempdir_in(root)?;
     for part in parts {
+        // Relative, so that the cache may be moved.
+        let programs = Path::new("..")
+            .join(part.directory.file_name().unwrap_or_default())
+            .join("bin");
         for program in part.component.programs() {
-            symlink(
-                part.directory.join("bin").join(program),
-                fresh.path().join(program),
-            )?;
+            symlink(programs.join(program), fresh.path().join(program))?;
         }
     }
     shell::set_mode(fresh.path(), 0o755)?;
