@@ -21,7 +21,7 @@ use std::time::{Duration, Instant};
 /// How long a node's init may take to say who it is.
 const INIT_LIMIT: Duration = Duration::from_secs(10);
 /// How long a cluster may take to be ready.
-const CLUSTER_LIMIT: Duration = Duration::from_secs(120);
+const CLUSTER_LIMIT: Duration = Duration::from_mins(2);
 
 /// What bringing a cluster up works with.
 #[derive(Clone, Copy)]

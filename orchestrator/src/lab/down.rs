@@ -154,7 +154,9 @@ impl Remains {
             init.ended_within(IN_ORDER).await;
         }
         let left = self.processes();
-        left.iter().for_each(|process| process.signal(Signal::KILL));
+        for process in &left {
+            process.signal(Signal::KILL);
+        }
         join_all(left.iter().map(|process| process.ended_within(KILLED))).await;
     }
 }

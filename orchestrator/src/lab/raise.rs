@@ -160,10 +160,7 @@ async fn furnish(
     paths: &LabPaths,
     progress: &dyn Progress,
 ) -> Result<(), RaiseError> {
-    let client = ClusterApi::new(paths, &cluster.role)
-        .await?
-        .client()
-        .clone();
+    let client = ClusterApi::new(paths, &cluster.role).await?.client();
     let spec = material.addons(cluster)?;
     addons::install(client.clone(), &spec, progress).await?;
     addons::wait_working(client, &spec, PATIENCE, progress).await?;

@@ -54,7 +54,7 @@ impl Applier {
             {
                 Ok(_) => return Ok(()),
                 Err(error) if passes(&error) && start.elapsed() < PATIENCE => {
-                    tokio::time::sleep(PAUSE).await
+                    tokio::time::sleep(PAUSE).await;
                 }
                 Err(source) => {
                     return Err(AddonError::Apply {

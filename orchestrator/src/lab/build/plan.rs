@@ -32,26 +32,26 @@ impl BuildOptions {
 
 /// One component as this machine needs it.
 #[derive(Clone, Copy, Debug)]
-pub struct PartKey<'a> {
+pub(super) struct PartKey<'a> {
     /// The component.
-    pub component: &'static Component,
+    pub(super) component: &'static Component,
     /// The change of its source, where this machine needs one.
-    pub patch: Option<&'static Patch>,
+    pub(super) patch: Option<&'static Patch>,
     /// What builds it.
-    pub toolchain: &'a Toolchain,
+    pub(super) toolchain: &'a Toolchain,
 }
 
 /// One component, where it belongs and whether it is there.
 #[derive(Clone, Debug)]
-pub struct Part {
+pub(super) struct Part {
     /// The component.
-    pub component: &'static Component,
+    pub(super) component: &'static Component,
     /// The change of its source, where this machine needs one.
-    pub patch: Option<&'static Patch>,
+    pub(super) patch: Option<&'static Patch>,
     /// Digest of everything that goes into it, in hex.
-    pub digest: String,
+    pub(super) digest: String,
     /// Where it belongs.
-    pub directory: PathBuf,
+    pub(super) directory: PathBuf,
 }
 
 /// All parts that were asked for, in the order they are built.

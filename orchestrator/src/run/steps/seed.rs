@@ -13,7 +13,9 @@ use serde_json::Value;
 pub(super) async fn run(bench: &Bench<'_>, roles: &[Role]) -> Result<(), StepError> {
     let fixtures = &bench.plan.scenario.stack.fixtures;
     let bundle = transfer::load_fixtures(fixtures, &bench.plan.run.namespace())?;
-    bench.each(roles, |session| put(bench, session, &bundle)).await?;
+    bench
+        .each(roles, |session| put(bench, session, &bundle))
+        .await?;
     Ok(())
 }
 
@@ -21,18 +23,27 @@ async fn put(bench: &Bench<'_>, session: &Session, bundle: &Bundle) -> Result<()
     let report = import(bench, session, bundle).await?;
     match report.objects.iter().find(|object| is_refused(object)) {
         None => {
-            bench.note(&session.role, format!("{} objects seeded", report.objects.len()));
+            bench.note(
+                &session.role,
+                format!("{} objects seeded", report.objects.len()),
+            );
             Ok(())
         }
         Some(object) => Err(StepError::Unsettled {
             role: session.role.clone(),
-            what: format!("the fixture {} was refused: {}", object.object, object.reason),
+            what: format!(
+                "the fixture {} was refused: {}",
+                object.object, object.reason
+            ),
         }),
     }
 }
 
 fn is_refused(object: &ImportedObject) -> bool {
-    matches!(object.outcome, ImportOutcome::Conflict | ImportOutcome::Refused)
+    matches!(
+        object.outcome,
+        ImportOutcome::Conflict | ImportOutcome::Refused
+    )
 }
 
 /// Imports a bundle with its cluster-scoped objects in the ledger: intent before, UID after.
