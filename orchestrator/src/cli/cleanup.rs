@@ -48,9 +48,8 @@ enum CleanupError {
 impl CleanupError {
     fn exit(&self) -> Exit {
         match self {
-            Self::Directory(DirectoryError::Io(_)) => Exit::Unexpected,
+            Self::Directory(DirectoryError::Io(_)) | Self::Ledger(_) => Exit::Unexpected,
             Self::Directory(_) => Exit::Usage,
-            Self::Ledger(_) => Exit::Unexpected,
             Self::Cluster(error) => error.exit(),
             Self::AnotherCluster { .. } => Exit::CleanupIncomplete,
         }

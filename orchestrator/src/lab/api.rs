@@ -161,6 +161,10 @@ fn last_cause(error: &dyn std::error::Error) -> String {
 mod tests {
     use super::*;
 
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "literals read better without ampersands"
+    )]
     fn node(ready: &str, taints: serde_json::Value) -> Node {
         serde_json::from_value(json!({
             "metadata": {"name": "a-1"},

@@ -39,6 +39,10 @@ pub fn exit(events: &[Event], policy: ExitPolicy) -> Exit {
 }
 
 #[derive(Default)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is one independent statement about the run"
+)]
 struct Tally {
     interrupted: Option<Exit>,
     must_failed: bool,

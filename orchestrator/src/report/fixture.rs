@@ -154,6 +154,7 @@ fn canary_weight_of_round_robin() -> CheckResult {
 }
 
 /// A run broken on purpose in which every kind of verdict occurs, with names and reasons that try to break out.
+#[expect(clippy::too_many_lines, reason = "a list of events")]
 pub(super) fn failing_run() -> Vec<Event> {
     let done = || StepOutcome::Completed;
     let (both_roles, b): (&[&str], &[&str]) = (&["a", "b"], &["b"]);
@@ -237,6 +238,7 @@ pub(super) fn failing_run() -> Vec<Event> {
     )
 }
 
+#[expect(clippy::too_many_lines, reason = "a list of events")]
 fn log(faults: &[&str], exit_code: u8, script: Script) -> Vec<Event> {
     let mut kinds = vec![
         (0, started(faults)),

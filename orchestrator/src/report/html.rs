@@ -49,7 +49,10 @@ pub fn html(run: &RunSummary) -> Result<String, HtmlError> {
                 count,
             })
             .collect(),
-        columns: columns.iter().map(column_name).collect(),
+        columns: columns
+            .iter()
+            .map(|column| column_name(column.as_ref()))
+            .collect(),
         families: families(run, &columns)?,
         carried: carried(run),
         timeline: safe(chart::steps(&run.steps)),
@@ -134,10 +137,8 @@ fn columns(run: &RunSummary) -> Vec<Option<Role>> {
     roles.chain(across.then_some(None)).collect()
 }
 
-fn column_name(column: &Option<Role>) -> String {
-    column
-        .as_ref()
-        .map_or_else(|| "across".to_owned(), ToString::to_string)
+fn column_name(column: Option<&Role>) -> String {
+    column.map_or_else(|| "across".to_owned(), ToString::to_string)
 }
 
 #[derive(Serialize)]

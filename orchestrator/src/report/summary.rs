@@ -130,6 +130,7 @@ impl RunSummary {
         summary
     }
 
+    #[expect(clippy::too_many_lines, reason = "one arm for each kind of event")]
     fn add(&mut self, event: &Event) {
         let offset_ms = self.offset_ms(event.at);
         self.elapsed_ms = self.elapsed_ms.max(offset_ms);
@@ -172,7 +173,7 @@ impl RunSummary {
                 }
             }
             EventKind::Interrupted { signal } => {
-                drop(self.interrupted.get_or_insert_with(|| signal.clone()))
+                self.interrupted.get_or_insert_with(|| signal.clone());
             }
             EventKind::CleanupFinished {
                 removed,

@@ -37,6 +37,7 @@ pub(super) struct Heard {
     pub(super) acknowledged: Vec<u64>,
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "what the trait's methods return")]
 fn list<T: Send + 'static>(items: Vec<Result<T, Status>>) -> Answered<T> {
     Ok(Response::new(Box::pin(tokio_stream::iter(items))))
 }

@@ -20,7 +20,7 @@ const CONTROL_DEADLINE: Duration = Duration::from_mins(1);
 
 /// Why a cluster cannot be spoken to.
 #[derive(Debug, thiserror::Error)]
-pub enum ConnectError {
+pub(super) enum ConnectError {
     /// The user asked to stop.
     #[error("interrupted")]
     Interrupted,

@@ -1,6 +1,8 @@
 //! Tests on the two clusters of the lab. They are ignored unless asked for: `portproof lab up`, then
 //! `cargo test --test lab -- --ignored`.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on may panic")]
+
 mod cleanup;
 mod control_agent;
 mod scenarios;

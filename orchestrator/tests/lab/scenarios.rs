@@ -51,7 +51,7 @@ impl Ran {
         for event in log::read(&run.join("events.jsonl")).unwrap() {
             match event.kind {
                 EventKind::CheckFinished { check, .. } => {
-                    ran.verdicts.push((check.id, check.verdict))
+                    ran.verdicts.push((check.id, check.verdict));
                 }
                 EventKind::CleanupFinished { left, .. } => ran.left = left,
                 _ => {}

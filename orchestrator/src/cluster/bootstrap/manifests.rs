@@ -276,7 +276,7 @@ mod tests {
         let rules = all()
             .into_iter()
             .filter_map(|object| object.get("rules").cloned());
-        let text = Value::from_iter(rules).to_string();
+        let text = rules.collect::<Value>().to_string();
         assert!(!text.contains("\"*\""), "{text}");
     }
 }

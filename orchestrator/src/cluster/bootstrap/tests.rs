@@ -40,8 +40,8 @@ async fn answer(State(api): State<Api>, method: Method, uri: Uri, body: Bytes) -
         PODS if watching => Body::from_stream(api.changes())
             .into_response()
             .into_response(),
-        PODS => json(list("PodList", vec![pod(&api.pod[0])])),
-        "/api/v1/namespaces/portproof-r1/events" => json(list("EventList", vec![warning()])),
+        PODS => json(list("PodList", &[pod(&api.pod[0])])),
+        "/api/v1/namespaces/portproof-r1/events" => json(list("EventList", &[warning()])),
         "/api/v1/namespaces/portproof-r1/pods/control-1/log" => "first\nlast\n".into_response(),
         other => panic!("nobody should ask for {other}"),
     }
@@ -113,7 +113,7 @@ fn version() -> Value {
     version
 }
 
-fn list(kind: &str, items: Vec<Value>) -> Value {
+fn list(kind: &str, items: &[Value]) -> Value {
     json!({"kind": kind, "apiVersion": "v1", "metadata": {"resourceVersion": "7"}, "items": items})
 }
 

@@ -56,7 +56,7 @@ async fn measure(
         bench.note(
             &session.role,
             format!("{} requests at {}/s", plan.requests, plan.rate),
-        )
+        );
     };
     let record = session.call(session.agent.drive(&plan, started).await)?;
     bench.verdict(canary_weight(&record, &canary.goal()).on(&session.role));
@@ -68,7 +68,8 @@ async fn measure(
 async fn until_canary_answers(session: &Session) -> Result<(), StepError> {
     for _ in 0..WARM_UP_ROUNDS {
         if canary_answers(session).await? {
-            return canary_answers(session).await.map(drop);
+            canary_answers(session).await?;
+            return Ok(());
         }
     }
     Err(StepError::Unsettled {

@@ -26,7 +26,7 @@ use futures::future::join_all;
 
 /// Why a step gave no evidence; never a verdict.
 #[derive(Debug, thiserror::Error)]
-pub enum StepError {
+pub(super) enum StepError {
     /// A call to the agent of a cluster failed.
     #[error("cluster {role}")]
     Agent {

@@ -3,9 +3,9 @@
 use super::{Bench, StepError};
 use crate::run::carried::Carried;
 use crate::run::session::Session;
+use crate::verify::Role;
 use crate::verify::evidence::{Span, TaskTranscript, TraceEvidence};
-use crate::verify::traces::{TracedTask, plan_to_tool};
-use crate::verify::{Role, Verdict};
+use crate::verify::traces::{TracedTask, is_complete, plan_to_tool};
 use std::time::Duration;
 
 pub(super) async fn run(
@@ -50,21 +50,7 @@ async fn collect(
     deadline: Duration,
 ) -> TraceEvidence {
     let uid = session.cluster.uid();
-    let complete = |spans: &[Span]| {
-        let trace = TraceEvidence {
-            spans: spans.to_vec(),
-            ..TraceEvidence::default()
-        };
-        plan_to_tool(
-            &[TracedTask {
-                transcript,
-                trace: &trace,
-            }],
-            uid,
-        )
-        .verdict
-            == Verdict::Passed
-    };
+    let complete = |spans: &[Span]| is_complete(transcript, spans, uid);
     session
         .relay
         .spans()

@@ -1,3 +1,8 @@
+#![expect(
+    clippy::needless_pass_by_value,
+    reason = "literals read better without ampersands"
+)]
+
 use super::*;
 use serde_json::{Value, json};
 
