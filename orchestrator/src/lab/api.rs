@@ -161,11 +161,7 @@ fn last_cause(error: &dyn std::error::Error) -> String {
 mod tests {
     use super::*;
 
-    #[expect(
-        clippy::needless_pass_by_value,
-        reason = "literals read better without ampersands"
-    )]
-    fn node(ready: &str, taints: serde_json::Value) -> Node {
+    fn node(ready: &str, taints: &serde_json::Value) -> Node {
         serde_json::from_value(json!({
             "metadata": {"name": "a-1"},
             "spec": {"taints": taints},
@@ -177,8 +173,8 @@ mod tests {
     #[test]
     fn a_node_is_ready_when_it_says_so_and_has_no_taint_left() {
         let taint = json!([{"key": "node.kubernetes.io/not-ready", "effect": "NoSchedule"}]);
-        assert!(is_ready(&node("True", json!([]))));
-        assert!(!is_ready(&node("False", json!([]))));
-        assert!(!is_ready(&node("True", taint)));
+        assert!(is_ready(&node("True", &json!([]))));
+        assert!(!is_ready(&node("False", &json!([]))));
+        assert!(!is_ready(&node("True", &taint)));
     }
 }
