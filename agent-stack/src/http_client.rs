@@ -41,11 +41,24 @@ pub fn builder(timeout: Duration) -> reqwest::ClientBuilder {
         .redirect(reqwest::redirect::Policy::none())
 }
 
-/// A client that gives up on a request after `timeout`.
+/// A client for the other parts of the stack, which gives up on a request after `timeout`.
+///
+/// Parts speak plain HTTP and their image holds no certificates of public authorities, so the client trusts none.
 ///
 /// # Errors
 /// When the client cannot be set up.
 pub fn client(timeout: Duration) -> Result<reqwest::Client, HttpError> {
+    builder(timeout)
+        .tls_certs_only([])
+        .build()
+        .map_err(HttpError::Client)
+}
+
+/// A client for a server outside the stack: with HTTPS it trusts the authorities of the system.
+///
+/// # Errors
+/// When the client cannot be set up, for example because the system has no certificates of authorities.
+pub fn outside_client(timeout: Duration) -> Result<reqwest::Client, HttpError> {
     builder(timeout).build().map_err(HttpError::Client)
 }
 

@@ -72,19 +72,20 @@ pub(super) struct Tools {
 impl Tools {
     /// Connects to the MCP endpoint at `url`.
     pub(super) async fn connect(client: Client, url: &str) -> Result<Self, McpError> {
-        let config = StreamableHttpClientTransportConfig::with_uri(url);
-        let transport = StreamableHttpClientTransport::with_client(client, config);
-        let name = Implementation::new(super::AGENT, env!("CARGO_PKG_VERSION"));
-        let lifecycle = ClientLifecycleMode::Auto {
+        let modern = ClientLifecycleMode::Auto {
             preferred_versions: vec![ProtocolVersion::V_2026_07_28],
             legacy_version: Some(ProtocolVersion::V_2025_11_25),
         };
-        let service = ClientConfig::new(ClientCapabilities::default(), name)
-            .serve_with_lifecycle(transport, lifecycle)
-            .await
-            .map_err(|error| McpError::Connect(Box::new(error)))?;
-        let protocol_version = service
-            .peer_info()
+        let service = match start(client.clone(), url, modern).await {
+            // It answers `server/discover` and yet speaks older revisions only, which need their own handshake.
+            Err(ClientInitializeError::NoCompatibleProtocolVersion { .. }) => {
+                start(client, url, ClientLifecycleMode::Initialize).await
+            }
+            started => started,
+        };
+        let service = service.map_err(|error| McpError::Connect(Box::new(error)))?;
+        let peer = service.peer_info();
+        let protocol_version = peer
             .map(|peer| peer.protocol_version.to_string())
             .unwrap_or_default();
         Ok(Self {
@@ -156,6 +157,19 @@ impl Tools {
     }
 }
 
+async fn start(
+    client: Client,
+    url: &str,
+    lifecycle: ClientLifecycleMode,
+) -> Result<RunningService<RoleClient, ClientConfig>, ClientInitializeError> {
+    let config = StreamableHttpClientTransportConfig::with_uri(url);
+    let transport = StreamableHttpClientTransport::with_client(client, config);
+    let name = Implementation::new(super::AGENT, env!("CARGO_PKG_VERSION"));
+    let client = ClientConfig::new(ClientCapabilities::default(), name)
+        .with_protocol_version(ProtocolVersion::V_2025_11_25);
+    client.serve_with_lifecycle(transport, lifecycle).await
+}
+
 async fn read(handle: RequestHandle<RoleClient>) -> Result<ToolResult, ServiceError> {
     match handle.await_response().await? {
         ServerResult::CallToolResult(result) => Ok(tool_result(result)),
@@ -179,4 +193,112 @@ fn tool_result(result: CallToolResult) -> ToolResult {
         .structured_content
         .unwrap_or_else(|| Value::String(text()));
     ToolResult { value, is_error }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{http_client, server};
+    use rmcp::model::{ServerCapabilities, ServerConfig};
+    use rmcp::transport::streamable_http_server::session::local::LocalSessionManager;
+    use rmcp::transport::streamable_http_server::{
+        StreamableHttpServerConfig, StreamableHttpService,
+    };
+    use rmcp::{ErrorData, ServerHandler};
+    use std::borrow::Cow;
+    use std::sync::Arc;
+    use std::time::Duration;
+    use tokio::net::TcpListener;
+    use tokio_util::sync::CancellationToken;
+
+    /// A server from before the stateless revision.
+    #[derive(Clone)]
+    struct Old;
+
+    impl ServerHandler for Old {
+        fn get_info(&self) -> ServerConfig {
+            ServerConfig::new(ServerCapabilities::builder().enable_tools().build())
+        }
+
+        fn supported_protocol_versions(&self) -> Cow<'static, [ProtocolVersion]> {
+            Cow::Borrowed(&[ProtocolVersion::V_2025_11_25])
+        }
+
+        async fn call_tool(
+            &self,
+            params: CallToolRequestParams,
+            _context: rmcp::service::RequestContext<rmcp::RoleServer>,
+        ) -> Result<rmcp::model::CallToolResponse, ErrorData> {
+            match params.name.as_ref() {
+                "text" => Ok(
+                    CallToolResult::success(vec![rmcp::model::ContentBlock::text("plain")]).into(),
+                ),
+                _ => Err(ErrorData::invalid_params("no such tool", None)),
+            }
+        }
+    }
+
+    async fn old_server(shutdown: &CancellationToken) -> String {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+        let url = format!("http://{}/mcp", listener.local_addr().unwrap());
+        let config =
+            StreamableHttpServerConfig::default().with_cancellation_token(shutdown.clone());
+        let service = StreamableHttpService::new(
+            || Ok(Old),
+            Arc::new(LocalSessionManager::default()),
+            config,
+        );
+        let router = axum::Router::new().nest_service("/mcp", service);
+        tokio::spawn(server::serve_on(listener, router, shutdown.clone()));
+        url
+    }
+
+    fn client() -> Client {
+        http_client::client(Duration::from_secs(30)).unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_server_that_knows_only_the_older_handshake_can_be_used() {
+        let shutdown = CancellationToken::new();
+        let tools = Tools::connect(client(), &old_server(&shutdown).await)
+            .await
+            .unwrap();
+        assert_eq!(tools.protocol_version(), "2025-11-25");
+        let telemetry = Telemetry::disabled("agent");
+        let span = telemetry.span("x", SpanKind::Internal, &crate::telemetry::Context::new());
+        let result = tools
+            .call("text", JsonObject::new(), &telemetry, &span)
+            .await
+            .unwrap();
+        assert_eq!(
+            result,
+            ToolResult {
+                value: Value::from("plain"),
+                is_error: false
+            }
+        );
+        let error = tools
+            .call("nothing", JsonObject::new(), &telemetry, &span)
+            .await
+            .unwrap_err();
+        assert_eq!(error.error_type(), "-32602");
+        shutdown.cancel();
+    }
+
+    #[tokio::test]
+    async fn what_is_no_mcp_server_is_an_error() {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+        let url = format!("http://{}/mcp", listener.local_addr().unwrap());
+        let shutdown = CancellationToken::new();
+        tokio::spawn(server::serve_on(
+            listener,
+            axum::Router::new(),
+            shutdown.clone(),
+        ));
+        assert!(matches!(
+            Tools::connect(client(), &url).await,
+            Err(McpError::Connect(_))
+        ));
+        shutdown.cancel();
+    }
 }

@@ -2,6 +2,7 @@
 
 mod chat;
 pub mod event;
+mod failure;
 mod mcp;
 mod prompt;
 mod service;
@@ -9,9 +10,9 @@ mod task;
 
 pub use chat::{Chat, ChatError, ModelEndpoint};
 pub use event::{AgentEvent, FailedPart};
+pub use failure::TaskError;
 pub use mcp::McpError;
 pub use service::{AgentParts, TaskRequest, router};
-pub use task::TaskError;
 
 use crate::http_client::HttpError;
 use crate::server::{self, ServerError};

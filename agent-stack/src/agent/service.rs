@@ -1,11 +1,11 @@
 //! The route of the agent: a task in, a stream of events out.
 
 use super::chat::Chat;
-use super::event::{AgentEvent, FailedPart};
+use super::event::AgentEvent;
 use super::task::Task;
 use crate::http_client::{self, HttpError};
 use crate::server;
-use crate::telemetry::{Telemetry, header_context};
+use crate::telemetry::{Context, Telemetry, header_context};
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::{HeaderMap, header};
@@ -98,20 +98,18 @@ async fn tasks(
 async fn work(
     parts: &AgentParts,
     request: &TaskRequest,
-    parent: &crate::telemetry::Context,
+    parent: &Context,
     events: &mpsc::Sender<AgentEvent>,
 ) {
-    let seconds = request.deadline_seconds.clamp(1, MAX_SECONDS);
-    let task = Task {
+    let limit = Duration::from_secs(request.deadline_seconds.clamp(1, MAX_SECONDS).into());
+    let last = Task {
         parts,
         request,
         events,
-    };
-    let done = tokio::time::timeout(Duration::from_secs(seconds.into()), task.run(parent)).await;
-    let last = done.unwrap_or_else(|_| AgentEvent::Failure {
-        part: FailedPart::Agent,
-        message: format!("the task was not done within {seconds} s"),
-    });
+        limit,
+    }
+    .run(parent)
+    .await;
     // The reader may have left; then nobody needs the event.
     let _ = events.send(last).await;
 }

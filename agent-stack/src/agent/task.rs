@@ -1,91 +1,31 @@
 //! One task from prompt to answer.
 
-use super::chat::{ChatError, Reply};
-use super::event::{AgentEvent, FailedPart};
-use super::mcp::{McpError, ToolResult, Tools};
+use super::chat::Reply;
+use super::event::AgentEvent;
+use super::failure::TaskError;
+use super::mcp::{ToolResult, Tools};
 use super::service::{AgentParts, TaskRequest};
 use super::{AGENT, prompt};
 use crate::model::openai::{
     ChatRequest, FunctionOffer, Message, ResponseFormat, Role, ToolCall, ToolOffer,
 };
-use crate::plan::{self, Plan, PlanError, Step};
+use crate::plan::{self, Plan, Step};
 use crate::telemetry::{ActiveSpan, Context, SpanKind};
 use portproof_proto::canonical;
 use portproof_proto::telemetry as attributes;
 use rmcp::model::Tool;
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
-use std::error::Error as _;
+use std::time::Duration;
 use tokio::sync::mpsc;
-
-/// Why a task failed.
-#[derive(Debug, thiserror::Error)]
-pub enum TaskError {
-    /// The model.
-    #[error("the model failed")]
-    Chat(#[source] ChatError),
-    /// What the model planned cannot be done.
-    #[error("the model's plan cannot be carried out")]
-    Plan(#[source] PlanError),
-    /// The model's answer has no text.
-    #[error("the model gave no answer")]
-    NoAnswer,
-    /// The tool gateway.
-    #[error("the tool gateway failed")]
-    Mcp(#[source] McpError),
-    /// A tool.
-    #[error("the tool `{tool}` failed: {message}")]
-    Tool {
-        /// Name of the tool.
-        tool: String,
-        /// What it said.
-        message: String,
-    },
-    /// An earlier result lacks what a later step needs.
-    #[error("the arguments of `{tool}` cannot be made")]
-    Arguments {
-        /// Name of the tool.
-        tool: String,
-        /// What is missing.
-        #[source]
-        source: PlanError,
-    },
-}
-
-impl TaskError {
-    const fn part(&self) -> FailedPart {
-        match self {
-            Self::Chat(_) | Self::Plan(_) | Self::NoAnswer => FailedPart::Model,
-            Self::Mcp(_) => FailedPart::Gateway,
-            Self::Tool { .. } => FailedPart::Tool,
-            Self::Arguments { .. } => FailedPart::Agent,
-        }
-    }
-
-    /// The whole chain, for people.
-    fn explain(&self) -> String {
-        let mut text = self.to_string();
-        let mut source = self.source();
-        while let Some(cause) = source {
-            text = format!("{text}: {cause}");
-            source = cause.source();
-        }
-        text
-    }
-
-    fn event(&self) -> AgentEvent {
-        AgentEvent::Failure {
-            part: self.part(),
-            message: self.explain(),
-        }
-    }
-}
 
 /// A task that is being worked on.
 pub(super) struct Task<'a> {
     pub(super) parts: &'a AgentParts,
     pub(super) request: &'a TaskRequest,
     pub(super) events: &'a mpsc::Sender<AgentEvent>,
+    /// Time for all of it.
+    pub(super) limit: Duration,
 }
 
 /// A step that was carried out.
@@ -117,7 +57,10 @@ impl Task<'_> {
         span.set(attributes::PROVIDER, "portproof");
         span.set(attributes::AGENT_NAME, AGENT);
         span.set(attributes::TASK_ID, self.request.task_id.clone());
-        match self.work(&span).await {
+        let done = tokio::time::timeout(self.limit, self.work(&span)).await;
+        match done.unwrap_or(Err(TaskError::Deadline {
+            seconds: self.limit.as_secs(),
+        })) {
             Ok(answer) => answer,
             Err(error) => {
                 tracing::info!(

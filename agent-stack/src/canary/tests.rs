@@ -15,16 +15,16 @@ async fn listening() -> (SocketAddr, Arc<Receipts>) {
 }
 
 /// Datagrams have no answer, so a test can only look until they are there.
-async fn arrived(receipts: &Receipts, nonce: &str) -> Vec<Receipt> {
-    let look = async {
+async fn arrived(kept: &Receipts, nonce: &str) -> Vec<Receipt> {
+    let wait = async {
         loop {
-            match receipts.of(nonce) {
+            match kept.of(nonce) {
                 none if none.is_empty() => tokio::task::yield_now().await,
                 found => return found,
             }
         }
     };
-    tokio::time::timeout(Duration::from_secs(20), look)
+    tokio::time::timeout(Duration::from_secs(20), wait)
         .await
         .unwrap()
 }

@@ -22,7 +22,7 @@ pub(crate) enum ApiError {
         method: Method,
         path: String,
         #[source]
-        source: kube::Error,
+        source: Box<kube::Error>,
     },
     /// The answer stopped half way.
     #[error("the answer to {method} {path} broke off")]
@@ -86,6 +86,10 @@ pub(crate) struct Kind {
     /// `apiVersion` of its objects.
     pub(crate) api_version: &'static str,
     /// `kind` of its objects.
+    #[expect(
+        clippy::struct_field_names,
+        reason = "the name of the member in every object"
+    )]
     pub(crate) kind: &'static str,
     /// Last part of its path.
     pub(crate) plural: &'static str,
@@ -315,7 +319,7 @@ impl ApiServer {
                 .map_err(|source| ApiError::Transport {
                     method: method.clone(),
                     path: path.clone(),
-                    source,
+                    source: Box::new(source),
                 })?;
         let status = answer.status();
         let body = answer

@@ -3,8 +3,13 @@
 use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 
-/// The first reading: where the clock begins.
+/// Where the clock begins.
 static ORIGIN: LazyLock<Instant> = LazyLock::new(Instant::now);
+
+/// Lets the clock begin now rather than with its first reading.
+pub(crate) fn start() {
+    LazyLock::force(&ORIGIN);
+}
 
 /// Nanoseconds of the agent's monotonic clock.
 pub(crate) fn now_ns() -> u64 {

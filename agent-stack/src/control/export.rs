@@ -53,11 +53,9 @@ pub(crate) async fn export(
     selector: &str,
     events: &Events<BundleChunk>,
 ) -> Result<(), ExportError> {
-    let (crd, objects, descriptor) = tokio::try_join!(
-        crd(api),
-        objects(api, namespace, selector),
-        descriptor(peers)
-    )?;
+    let crd = crd(api).await?;
+    let (objects, descriptor) =
+        tokio::try_join!(objects(api, namespace, selector), descriptor(peers))?;
     let encoded = Bundle::new(&[crd], &objects, vec![descriptor]).encode()?;
     for chunk in encoded.chunks(CHUNK_BYTES) {
         events

@@ -14,7 +14,6 @@ use std::sync::{Arc, Mutex, MutexGuard};
 #[derive(Clone, Debug)]
 pub(crate) struct Sent {
     pub(crate) method: Method,
-    pub(crate) path: String,
     pub(crate) body: Bytes,
 }
 
@@ -64,6 +63,11 @@ impl FakeApi {
             .insert(path.to_owned(), (status, message.to_owned()));
     }
 
+    /// How many requests came in.
+    pub(crate) fn requests(&self) -> usize {
+        self.store().log.len()
+    }
+
     /// Everything that was sent to change something.
     pub(crate) fn writes(&self) -> Vec<Sent> {
         let store = self.store();
@@ -92,7 +96,6 @@ async fn handle(
     let mut store = api.store();
     store.log.push(Sent {
         method: method.clone(),
-        path: path.clone(),
         body: body.clone(),
     });
     if let Some((status, message)) = store.refusals.get(&path).filter(|_| method != Method::GET) {

@@ -157,12 +157,12 @@ impl<'a> Server<'a> {
 /// The response in a body: plain JSON, or the last event with data of a server-sent event stream.
 fn message(body: &[u8]) -> Result<Value, serde_json::Error> {
     let text = String::from_utf8_lossy(body);
-    let data = text
+    let mut data = text
         .lines()
         .filter_map(|line| line.strip_prefix("data:"))
         .map(str::trim)
         .filter(|data| !data.is_empty());
-    match data.last() {
+    match data.next_back() {
         Some(data) if !text.trim_start().starts_with('{') => serde_json::from_str(data),
         _ => serde_json::from_slice(body),
     }

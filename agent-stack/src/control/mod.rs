@@ -68,6 +68,7 @@ pub struct Args {
 /// When a certificate is missing, the cluster cannot be reached or a port cannot be had.
 pub async fn run(args: Args) -> anyhow::Result<()> {
     http_client::install_crypto();
+    clock::start();
     let stop = shutdown::on_signal()?;
     let certificates = Certificates::read(&args.tls_dir)?;
     let api = ApiServer::new(in_cluster_client()?);

@@ -36,7 +36,7 @@ pub(crate) enum ProbeError {
     #[error("a batch has {count} probes, more than {MAX_PROBES}")]
     TooMany { count: usize },
     /// A nonce that could be mistaken for something else on its way.
-    #[error("the nonce of the probe `{id}` is not 1 to {MAX_NONCE} letters, digits, `-` or `_`")]
+    #[error("the nonce of the probe `{id}` is not 1 to {MAX_NONCE} letters, digits or `-`")]
     Nonce { id: String },
     /// A probe without an origin, transport or target.
     #[error("the probe `{id}` has no `{member}`")]
@@ -118,7 +118,7 @@ fn check_one(probe: &EgressProbe) -> Result<(), ProbeError> {
             member,
         })
     };
-    let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
     if !(1..=MAX_NONCE).contains(&probe.nonce.len()) || !probe.nonce.bytes().all(plain) {
         return Err(ProbeError::Nonce {
             id: probe.id.clone(),

@@ -97,7 +97,7 @@ mod tests {
     #[tokio::test]
     async fn work_ends_when_the_caller_goes_away() {
         let (ended, end) = tokio::sync::oneshot::channel::<()>();
-        let answer = answer(Duration::from_secs(60), |_: Events<u8>| async move {
+        let answer = answer(Duration::from_mins(1), |_: Events<u8>| async move {
             let _held = ended;
             std::future::pending().await
         });

@@ -5,17 +5,36 @@ use super::status;
 use futures::StreamExt as _;
 use k8s_openapi::jiff::Timestamp;
 use kube::runtime::WatchStreamExt as _;
+use kube::runtime::utils::Backoff;
 use kube::runtime::watcher::{self, Event};
 use kube::{Api, Client, ResourceExt as _};
 use portproof_proto::tool::Tool;
 use std::sync::Arc;
+use std::time::Duration;
 
-/// Watches the `Tool` objects of `namespace` for as long as it is polled; errors are retried with back-off.
+/// Pause before a failed watch is tried again. Steady, because what fails most is a CRD that is about to be created,
+/// and a growing pause would keep its first tools waiting.
+const PAUSE: Duration = Duration::from_millis(500);
+
+struct Steady;
+
+impl Iterator for Steady {
+    type Item = Duration;
+
+    fn next(&mut self) -> Option<Duration> {
+        Some(PAUSE)
+    }
+}
+
+impl Backoff for Steady {
+    fn reset(&mut self) {}
+}
+
+/// Watches the `Tool` objects of `namespace` for as long as it is polled; errors are retried after [`PAUSE`].
 pub(super) async fn run(client: Client, namespace: String, registry: Arc<Registry>) {
     let api: Api<Tool> = Api::namespaced(client, &namespace);
-    let mut events = watcher::watcher(api.clone(), watcher::Config::default())
-        .default_backoff()
-        .boxed();
+    let watched = watcher::watcher(api.clone(), watcher::Config::default());
+    let mut events = watched.backoff(Steady).boxed();
     let mut listed = Vec::new();
     while let Some(event) = events.next().await {
         match event {
@@ -24,10 +43,19 @@ pub(super) async fn run(client: Client, namespace: String, registry: Arc<Registr
                     report(&api, &registry).await;
                 }
             }
+            Err(error) if is_unknown_kind(&error) => registry.replace(Vec::new()),
             Err(error) => {
                 tracing::warn!(%error, "the Tool objects cannot be watched, trying again");
             }
         }
+    }
+}
+
+/// Whether the API server says that there is no such kind: then there are no such objects either.
+fn is_unknown_kind(error: &watcher::Error) -> bool {
+    match error {
+        watcher::Error::InitialListFailed(kube::Error::Api(status)) => status.code == 404,
+        _ => false,
     }
 }
 
@@ -91,6 +119,15 @@ mod tests {
             (names(&registry), registry.is_synced()),
             (vec!["new".to_owned()], true)
         );
+    }
+
+    #[test]
+    fn a_cluster_without_the_kind_has_no_tools_and_any_other_failure_says_nothing() {
+        let status = |code| Box::new(kube::core::Status::failure("", "").with_code(code));
+        let failed = |code| watcher::Error::InitialListFailed(kube::Error::Api(status(code)));
+        assert!(is_unknown_kind(&failed(404)));
+        assert!(!is_unknown_kind(&failed(403)));
+        assert!(!is_unknown_kind(&watcher::Error::WatchError(status(404))));
     }
 
     #[test]

@@ -39,7 +39,12 @@ impl Upstream {
     /// # Errors
     /// When `base` is not an HTTP URL.
     pub fn new(base: &str) -> Result<Self, UpstreamError> {
-        let client = http_client::client(LIMIT).map_err(UpstreamError::Client)?;
+        let client = if base.starts_with("https:") {
+            http_client::outside_client(LIMIT)
+        } else {
+            http_client::client(LIMIT)
+        };
+        let client = client.map_err(UpstreamError::Client)?;
         Ok(Self {
             client,
             chat: endpoint(base, "chat/completions")?,

@@ -238,3 +238,23 @@ async fn a_question_without_money_is_answered_from_the_manuals() {
     stack.stop().await;
     assert!(answer(&events).contains("lithium grease"), "{events:?}");
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_task_that_is_not_done_in_time_fails_and_so_does_its_span() {
+    let stack = Stack::start(Faults {
+        silent_model: true,
+        ..Faults::default()
+    })
+    .await;
+    let events = stack.ask_within(REFERENCE_TASK, 1).await;
+    let spans = stack.stop().await;
+    let Some(AgentEvent::Failure { part, message }) = events.last() else {
+        panic!("{events:?}")
+    };
+    assert_eq!(
+        (*part, message.as_str()),
+        (FailedPart::Agent, "the task was not done within 1 s")
+    );
+    let root = spans.iter().find(|span| span.parent() == ROOT).unwrap();
+    assert_eq!(root.text("error.type").as_deref(), Some("agent"));
+}

@@ -1,14 +1,14 @@
 //! `portproof lab`: the embedded lab.
 
 use super::block_on;
-use super::lab_build::Build;
 use super::lab_status;
 use super::printer::Printer;
 use crate::exit::Exit;
+use crate::lab::build::cache_directory;
 use crate::lab::paths::LabPaths;
 use crate::lab::spec::{GatewayKind, LabRequest, LabSpec};
 use crate::lab::state::LabState;
-use crate::lab::{LabBinaries, LabError};
+use crate::lab::{Extent, LabError, LabMaterial, RaiseError, image, raise};
 use crate::verify::Role;
 use clap::{Args, Subcommand};
 use ipnet::Ipv4Net;
@@ -17,10 +17,10 @@ use std::path::PathBuf;
 /// What to do with the lab.
 #[derive(Debug, Subcommand)]
 pub(super) enum LabCommand {
+    /// Build the components and images of the lab, where they are not built yet.
+    Build(Build),
     /// Start the lab's clusters, or make sure that they run.
     Up(Up),
-    /// Build the components of the lab, once.
-    Build(Build),
     /// End the lab and remove everything it made.
     Down,
     /// Tell what runs, its memory and where its logs are.
@@ -36,17 +36,16 @@ impl LabCommand {
         let paths = LabPaths::from_environment();
         let done = block_on(async {
             match self {
-                Self::Build(build) => return Ok(build.run(printer)),
+                Self::Build(build) => build.run(printer),
                 Self::Up(up) => up.run(&paths, printer).await,
-                Self::Down => crate::lab::down(&paths, printer).await,
-                Self::Status(of) => of.run(&paths, printer).await,
-                Self::Kubeconfig(of) => of.run(&paths, printer),
-                Self::LoadImage(load) => load.run(&paths, printer).await,
-            }?;
-            Ok::<_, LabError>(Exit::Passed)
+                Self::Down => Ok(crate::lab::down(&paths, printer).await?),
+                Self::Status(of) => Ok(of.run(&paths, printer).await?),
+                Self::Kubeconfig(of) => Ok(of.run(&paths, printer)?),
+                Self::LoadImage(load) => Ok(load.run(&paths, printer).await?),
+            }
         });
         match done {
-            Ok(Ok(exit)) => exit,
+            Ok(Ok(())) => Exit::Passed,
             Ok(Err(error)) => {
                 printer.error(&error, error.hint().as_deref());
                 error.exit()
@@ -77,19 +76,40 @@ pub(super) struct Up {
     /// Prefix of link and cgroup names, for a second lab beside the usual one.
     #[arg(long, default_value = LabSpec::DEFAULT_NAME, hide = true)]
     name: String,
-    /// Directory with component binaries, for developers of the lab.
-    #[arg(long, hide = true)]
-    bin_dir: PathBuf,
-    /// OCI layout tar that every node gets; may be repeated.
-    #[arg(long = "image", hide = true)]
-    images: Vec<PathBuf>,
-    /// Name of the sandbox image among `--image`.
-    #[arg(long, hide = true, default_value = "docker.io/portproof/pause:1")]
-    pause_image: String,
+    /// Only the bare clusters: no DNS, no Gateway API.
+    #[arg(long)]
+    bare: bool,
+    #[command(flatten)]
+    material: Build,
+}
+
+/// Options of `lab build`.
+#[derive(Debug, Args)]
+pub(super) struct Build {
+    /// The `agent-stack` program, when it is not beside this one.
+    #[arg(long, value_name = "FILE")]
+    agent_stack: Option<PathBuf>,
+}
+
+impl Build {
+    fn run(&self, printer: &Printer) -> Result<(), RaiseError> {
+        let material = self.material(printer)?;
+        printer.result(&material.agent_stack.name);
+        Ok(())
+    }
+
+    fn material(&self, printer: &Printer) -> Result<LabMaterial, RaiseError> {
+        let program = match &self.agent_stack {
+            Some(program) => program.clone(),
+            None => image::agent_stack::beside_this_program()?,
+        };
+        LabMaterial::build(&cache_directory(), &program, printer)
+    }
 }
 
 impl Up {
-    async fn run(self, paths: &LabPaths, printer: &Printer) -> Result<(), LabError> {
+    async fn run(self, paths: &LabPaths, printer: &Printer) -> Result<(), RaiseError> {
+        let material = self.material.material(printer)?;
         let request = LabRequest {
             name: self.name,
             subnet: self.subnet,
@@ -97,12 +117,12 @@ impl Up {
             gateways: self.gateway,
             nodes: self.nodes,
         };
-        let binaries = LabBinaries {
-            directory: self.bin_dir,
-            images: self.images,
-            pause_image: self.pause_image,
+        let extent = if self.bare {
+            Extent::Bare
+        } else {
+            Extent::Furnished
         };
-        let state = crate::lab::up(&request, &binaries, paths, &kept_logs(), printer).await?;
+        let state = raise(&request, extent, &material, paths, &kept_logs(), printer).await?;
         for cluster in &state.spec.clusters {
             printer.result(&paths.kubeconfig(&cluster.role).display().to_string());
         }
@@ -110,17 +130,10 @@ impl Up {
     }
 }
 
-/// Where the logs of a start that failed are kept, in the user's cache.
-fn kept_logs() -> PathBuf {
-    let home = || std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".cache"));
-    let cache = std::env::var_os("XDG_CACHE_HOME")
-        .map(PathBuf::from)
-        .or_else(home);
+/// Where the logs of a start that failed are kept.
+pub(super) fn kept_logs() -> PathBuf {
     let now = jiff::Zoned::now().strftime("%Y%m%d-%H%M%S").to_string();
-    cache
-        .unwrap_or_else(std::env::temp_dir)
-        .join("portproof/lab-logs")
-        .join(now)
+    cache_directory().join("lab-logs").join(now)
 }
 
 /// Options of `lab status`.

@@ -210,3 +210,105 @@ fn names_a_proxy(file: &Kubeconfig, context: &str) -> bool {
         .filter_map(|it| it.cluster.as_ref()?.proxy_url.as_ref())
         .any(|url| !url.is_empty())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn role() -> Role {
+        Role::new("a").unwrap()
+    }
+
+    fn kubeconfig(contexts: &[&str], proxy: Option<&str>) -> tempfile::NamedTempFile {
+        let contexts: Vec<_> = contexts
+            .iter()
+            .map(|name| json!({"name": name, "context": {"cluster": "one", "user": "one"}}))
+            .collect();
+        let plugin = json!({"apiVersion": "client.authentication.k8s.io/v1", "command": "true"});
+        let content = json!({
+            "apiVersion": "v1", "kind": "Config", "contexts": contexts,
+            "current-context": "second",
+            "clusters": [{"name": "one", "cluster": {"server": "http://127.0.0.1:1", "proxy-url": proxy}}],
+            "users": [{"name": "one", "user": {"exec": plugin}}],
+        });
+        let file = tempfile::NamedTempFile::new().unwrap();
+        fs_err::write(file.path(), content.to_string()).unwrap();
+        file
+    }
+
+    fn access(file: &tempfile::NamedTempFile, context: Option<&str>) -> ClusterAccess {
+        ClusterAccess {
+            kubeconfig: file.path().to_owned(),
+            context: context.map(str::to_owned),
+        }
+    }
+
+    #[tokio::test]
+    async fn the_current_context_is_never_used_just_because_it_is_current() {
+        let file = kubeconfig(&["first", "second"], None);
+        let error = load(&role(), access(&file, None)).await.unwrap_err();
+        assert!(error.hint().unwrap().contains("first, second"));
+        assert!(matches!(error, ClusterError::ContextNotNamed { .. }));
+    }
+
+    #[tokio::test]
+    async fn the_only_context_of_a_file_need_not_be_named_and_is_recorded() {
+        let file = kubeconfig(&["first"], None);
+        let (_, access) = load(&role(), access(&file, None)).await.unwrap();
+        assert_eq!(access.context.as_deref(), Some("first"));
+    }
+
+    #[tokio::test]
+    async fn a_context_that_is_not_there_is_named_together_with_those_that_are() {
+        let file = kubeconfig(&["first", "second"], None);
+        let error = load(&role(), access(&file, Some("third")))
+            .await
+            .unwrap_err();
+        assert!(error.to_string().contains("`third`"));
+        assert!(error.hint().unwrap().contains("first, second"));
+    }
+
+    #[tokio::test]
+    async fn only_a_proxy_that_the_kubeconfig_names_is_used() {
+        let file = kubeconfig(&["first"], Some("http://127.0.0.1:2"));
+        let (config, _) = load(&role(), access(&file, None)).await.unwrap();
+        assert_eq!(config.proxy_url.unwrap(), "http://127.0.0.1:2");
+        let direct = kubeconfig(&["first"], None);
+        let parsed = Kubeconfig::read_from(direct.path()).unwrap();
+        assert!(!names_a_proxy(&parsed, "first"));
+    }
+
+    #[tokio::test]
+    async fn a_credential_plugin_is_told_not_to_ask_a_person() {
+        let file = kubeconfig(&["first"], None);
+        let (config, _) = load(&role(), access(&file, None)).await.unwrap();
+        let plugin = config.auth_info.exec.unwrap();
+        assert!(matches!(
+            plugin.interactive_mode,
+            Some(ExecInteractiveMode::Never)
+        ));
+    }
+
+    #[tokio::test]
+    async fn a_kubeconfig_that_is_not_there_is_a_usage_error() {
+        let access = ClusterAccess {
+            kubeconfig: PathBuf::from("/nowhere/kubeconfig"),
+            context: None,
+        };
+        let error = Cluster::connect(role(), access).await.unwrap_err();
+        assert_eq!(error.exit(), crate::exit::Exit::Usage);
+        assert!(error.to_string().contains("/nowhere/kubeconfig"));
+    }
+
+    #[tokio::test]
+    async fn a_server_that_is_not_there_is_an_infrastructure_error() {
+        let server = crate::cluster::fake::kubeconfig_for("http://127.0.0.1:1");
+        let file = tempfile::NamedTempFile::new().unwrap();
+        fs_err::write(file.path(), server).unwrap();
+        let error = Cluster::connect(role(), access(&file, None))
+            .await
+            .unwrap_err();
+        assert_eq!(error.exit(), crate::exit::Exit::Infrastructure);
+    }
+}

@@ -103,6 +103,16 @@ pub enum ClusterError {
     /// The ledger failed, and without it nothing may be created.
     #[error(transparent)]
     Ledger(#[from] LedgerError),
+    /// The pod of the control agent did not become ready.
+    #[error("cluster {role}: the control agent is not ready {reason}: {state}")]
+    ControlNotReady {
+        /// Role of the cluster.
+        role: Role,
+        /// `after 60 s`, or that waiting is of no use.
+        reason: String,
+        /// What pod, cluster and log say.
+        state: String,
+    },
 }
 
 impl ClusterError {
@@ -162,6 +172,12 @@ impl ClusterError {
                 "remove it yourself if it is a leftover, or run `portproof cleanup`; it is never taken over".to_owned(),
             ),
             Self::Ledger(_) => Some("is the disk of the run directory full or read-only?".to_owned()),
+            Self::ControlNotReady { state, .. } if state.contains("ErrImageNeverPull") => {
+                Some("load the image into every node of the cluster first".to_owned())
+            }
+            Self::ControlNotReady { .. } => {
+                Some("can the nodes pull the image, and do quotas and admission rules let the pod start?".to_owned())
+            }
             Self::Refused { .. } | Self::Incomplete { .. } | Self::Object(_) => None,
         }
     }
@@ -178,6 +194,7 @@ impl ClusterError {
             | Self::Failed { .. }
             | Self::Incomplete { .. }
             | Self::AlreadyExists { .. }
+            | Self::ControlNotReady { .. }
             | Self::Ledger(_) => Exit::Infrastructure,
         }
     }

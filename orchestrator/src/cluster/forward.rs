@@ -14,14 +14,19 @@ pub fn dial_pod(cluster: &Cluster, namespace: &str, pod: &str, port: u16) -> Dia
     Arc::new(move || {
         let (pods, pod) = (pods.clone(), pod.clone());
         Box::pin(async move {
-            let forwarder = pods.portforward(&pod, &[port]).await.map_err(io::Error::other)?;
+            let forwarder = pods
+                .portforward(&pod, &[port])
+                .await
+                .map_err(io::Error::other)?;
             stream(forwarder, port)
         })
     })
 }
 
 fn stream(mut forwarder: Portforwarder, port: u16) -> io::Result<Box<dyn Connection>> {
-    let stream = forwarder.take_stream(port).ok_or_else(|| io::Error::other("the port-forward has no stream"))?;
+    let stream = forwarder
+        .take_stream(port)
+        .ok_or_else(|| io::Error::other("the port-forward has no stream"))?;
     // The forwarder must live as long as its stream; it ends with it.
     tokio::spawn(forwarder.join());
     Ok(Box::new(stream))

@@ -1,18 +1,22 @@
 //! The Kubernetes API of one cluster. Nothing outside this room uses the Kubernetes client.
 
+mod bootstrap;
 mod cleanup;
 mod connect;
 mod create;
 mod error;
 #[cfg(test)]
-mod fake;
+pub(crate) mod fake;
 mod find;
+mod forward;
 mod object;
 mod ownership;
 
+pub use bootstrap::{Bootstrap, bootstrap};
 pub use cleanup::{CleanupReport, Left, cleanup};
 pub use connect::{Cluster, ClusterAccess};
 pub use create::create;
 pub use error::ClusterError;
 pub use find::{FoundRun, find_runs};
+pub use forward::dial_pod;
 pub use object::{ObjectError, ObjectId};

@@ -41,6 +41,11 @@ pub(crate) struct ClusterApi {
 }
 
 impl ClusterApi {
+    /// The underlying client.
+    pub(crate) fn client(&self) -> Client {
+        self.client.clone()
+    }
+
     /// A client for a cluster, which need not answer yet.
     ///
     /// # Errors

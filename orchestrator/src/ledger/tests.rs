@@ -75,7 +75,7 @@ fn written(acts: &[Act]) -> Vec<u8> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(24))]
+    #![proptest_config(ProptestConfig::with_cases(16))]
 
     #[test]
     fn a_ledger_that_was_cut_anywhere_loses_only_the_line_that_was_torn(acts in acts()) {
@@ -91,7 +91,7 @@ proptest! {
                 continue;
             }
             let entries = read.unwrap().entries;
-            let line_feeds = cut.iter().filter(|&&byte| byte == b'\n').count();
+            let line_feeds = cut.split(|&byte| byte == b'\n').count() - 1;
             prop_assert!(entries.len() >= line_feeds.saturating_sub(1));
             prop_assert_eq!(&entries[..], &whole.entries[..entries.len()]);
         }

@@ -10,6 +10,15 @@ use portproof_proto::v1::{BundleChunk, ImportOptions, ImportRequest};
 use serde_json::{Value, json};
 
 const NAMESPACE: &str = "portproof-r1";
+
+fn home() -> Home {
+    Home {
+        run_id: "r1".into(),
+        role: "b".into(),
+        namespace: NAMESPACE.into(),
+        cluster_uid: "c".into(),
+    }
+}
 const TOOL_PATH: &str = "/apis/tools.portproof.dev/v1alpha1/namespaces/portproof-r1/tools/t";
 
 fn crd() -> Value {
@@ -53,7 +62,7 @@ async fn import_into(
         dry_run,
     };
     let (events, mut received) = Events::channel();
-    import(&api.server(), NAMESPACE, &parcel, &events)
+    import(&api.server(), &home(), &parcel, &events)
         .await
         .unwrap();
     drop(events);
@@ -93,6 +102,19 @@ async fn the_request_is_the_canonical_form_of_what_was_carried() {
         assert_eq!(result.source_digest, result.request_digest);
         assert_eq!(result.source_digest, result.admitted_digest);
         assert!(result.object.as_ref().unwrap().uid.starts_with("uid-"));
+    }
+}
+
+#[tokio::test]
+async fn whatever_an_import_creates_names_the_run_as_its_field_manager() {
+    let api = cluster();
+    import_into(&api, &[crd()], &[tool()], false).await;
+    for path in [&Kind::CRD.object("", CRD_NAME), TOOL_PATH] {
+        let created = api.get(path).unwrap();
+        assert_eq!(
+            created["metadata"]["managedFields"][0]["manager"],
+            names::run_field_manager("r1")
+        );
     }
 }
 
@@ -189,7 +211,7 @@ async fn an_api_server_in_trouble_breaks_the_import_off() {
         dry_run: false,
     };
     let (events, _received) = Events::channel();
-    let error = import(&api.server(), NAMESPACE, &parcel, &events)
+    let error = import(&api.server(), &home(), &parcel, &events)
         .await
         .unwrap_err();
     assert_eq!(Status::from(error).code(), Code::Unavailable);
@@ -248,18 +270,25 @@ async fn a_dry_run_stores_nothing_and_does_not_judge_what_it_cannot_try() {
     );
 }
 
-fn options(dry_run: bool) -> Result<ImportRequest, Status> {
-    Ok(ImportRequest {
+fn options(dry_run: bool) -> ImportRequest {
+    ImportRequest {
         part: Some(Part::Options(ImportOptions { dry_run })),
-    })
+    }
 }
 
-fn chunk(data: &[u8]) -> Result<ImportRequest, Status> {
-    Ok(ImportRequest {
+fn chunk(data: &[u8]) -> ImportRequest {
+    ImportRequest {
         part: Some(Part::Chunk(BundleChunk {
             data: data.to_vec(),
         })),
-    })
+    }
+}
+
+async fn received(
+    requests: impl IntoIterator<Item = ImportRequest>,
+) -> Result<Parcel, ImportError> {
+    let requests: Vec<_> = requests.into_iter().map(Ok).collect();
+    receive(futures::stream::iter(requests)).await
 }
 
 #[tokio::test]
@@ -267,15 +296,13 @@ async fn a_bundle_is_put_together_from_its_chunks() {
     let bundle = Bundle::new(&[crd()], &[tool()], vec![]);
     let encoded = bundle.encode().unwrap();
     let requests = std::iter::once(options(true)).chain(encoded.chunks(700).map(chunk));
-    let parcel = receive(futures::stream::iter(requests)).await.unwrap();
+    let parcel = received(requests).await.unwrap();
     assert_eq!((parcel.bundle, parcel.dry_run), (bundle, true));
 }
 
 #[tokio::test]
 async fn a_stream_without_options_or_with_a_damaged_bundle_is_refused() {
-    let without = receive(futures::stream::iter([chunk(b"x")]))
-        .await
-        .unwrap_err();
+    let without = received([chunk(b"x")]).await.unwrap_err();
     assert!(matches!(without, ImportError::Order));
     let mut encoded = Bundle::new(&[], &[config_map()], vec![]).encode().unwrap();
     let at = encoded
@@ -283,7 +310,7 @@ async fn a_stream_without_options_or_with_a_damaged_bundle_is_refused() {
         .position(|window| window == b"\"text\"")
         .unwrap();
     encoded[at + 1] = b'n';
-    let damaged = receive(futures::stream::iter([options(false), chunk(&encoded)]))
+    let damaged = received([options(false), chunk(&encoded)])
         .await
         .unwrap_err();
     assert!(

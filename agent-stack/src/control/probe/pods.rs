@@ -10,10 +10,10 @@ use std::net::{IpAddr, SocketAddr};
 /// Addresses of the targets, as the API server knows them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Targets {
-    /// Address of the canary listener's pod.
-    pub(super) canary: Option<IpAddr>,
-    /// Cluster address of the tool gateway's Service.
-    pub(super) allowed_peer: Option<IpAddr>,
+    /// The canary listener's pod.
+    pub(super) canary: Option<SocketAddr>,
+    /// The tool gateway's Service.
+    pub(super) allowed_peer: Option<SocketAddr>,
 }
 
 impl Targets {
@@ -21,15 +21,9 @@ impl Targets {
     pub(super) fn address(&self, probe: &EgressProbe) -> Result<SocketAddr, &'static str> {
         match (probe.target(), probe.transport()) {
             (Target::Canary, Transport::Http) => Err("the canary listener answers no HTTP probe"),
-            (Target::Canary, _) => self
-                .canary
-                .map(|address| (address, CANARY_PORT).into())
-                .ok_or("the canary pod has no address"),
+            (Target::Canary, _) => self.canary.ok_or("the canary pod has no address"),
             (Target::AllowedPeer, Transport::Udp) => Err("the allowed peer takes no datagrams"),
-            (Target::AllowedPeer, _) => self
-                .allowed_peer
-                .map(|address| (address, HTTP_PORT).into())
-                .ok_or("the allowed peer has no address"),
+            (Target::AllowedPeer, _) => self.allowed_peer.ok_or("the allowed peer has no address"),
             (Target::Unspecified, _) => Err("there is no such target"),
         }
     }
@@ -39,12 +33,15 @@ impl Prober<'_> {
     pub(super) async fn targets(&self) -> Result<Targets, ProbeError> {
         let service = Kind::SERVICE.object(&self.home.namespace, Part::ToolGateway.name());
         let (canary, service) = tokio::try_join!(self.pod(Part::Canary), self.api.get(&service))?;
-        let address = |object: Option<Value>, pointer| {
-            text(&object.unwrap_or_default(), pointer).parse().ok()
+        let address = |object: Option<Value>, pointer, port| {
+            let address = text(&object.unwrap_or_default(), pointer)
+                .parse::<IpAddr>()
+                .ok()?;
+            Some(SocketAddr::from((address, port)))
         };
         Ok(Targets {
-            canary: address(canary, "/status/podIP"),
-            allowed_peer: address(service, "/spec/clusterIP"),
+            canary: address(canary, "/status/podIP", CANARY_PORT),
+            allowed_peer: address(service, "/spec/clusterIP", HTTP_PORT),
         })
     }
 

@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 /// How long after the last probe a nonce may still arrive.
-const SETTLE: Duration = Duration::from_millis(1_000);
+const SETTLE: Duration = Duration::from_secs(1);
 const PAUSE: Duration = Duration::from_millis(100);
 const DEADLINE: Duration = Duration::from_secs(3);
 

@@ -95,14 +95,29 @@ pub(super) fn arguments(plan: &Plan, part: Part) -> Vec<String> {
                 add(&["--upstream", &upstream.url]);
             }
         }
-        Part::ToolGateway if plan.faults.has(Fault::ToolHidden) => {
-            add(&["--hide-tool", HIDDEN_TOOL])
-        }
-        Part::Catalog if plan.faults.has(Fault::CatalogChanged) => add(&["--changed"]),
+        // Requests through the Gateway carry its host name.
+        Part::ToolGateway => add(&["--allowed-host", &plan.hostname]),
         _ => {}
     }
+    arguments.extend(
+        deviations(plan, part)
+            .iter()
+            .map(|argument| (*argument).to_owned()),
+    );
+    arguments
+}
+
+/// Arguments that make a part deviate on purpose.
+fn deviations(plan: &Plan, part: Part) -> Vec<&'static str> {
+    let mut arguments = Vec::new();
+    if part == Part::ToolGateway && plan.faults.has(Fault::ToolHidden) {
+        arguments.extend(["--hide-tool", HIDDEN_TOOL]);
+    }
     if part == Part::ToolGateway && plan.faults.has(Fault::TraceContextDropped) {
-        arguments.push("--drop-trace-context".to_owned());
+        arguments.push("--drop-trace-context");
+    }
+    if part == Part::Catalog && plan.faults.has(Fault::CatalogChanged) {
+        arguments.push("--changed");
     }
     arguments
 }
@@ -190,7 +205,7 @@ fn container(plan: &Plan, part: Part, arguments: Vec<String>) -> Container {
         args: Some(arguments),
         env: Some(environment(plan)),
         ports: Some(container_ports(part)),
-        readiness_probe: Some(health(1, 30)),
+        readiness_probe: Some(health(1, 3)),
         liveness_probe: Some(health(10, 6)),
         resources: Some(size.requirements()),
         security_context: Some(SecurityContext {
@@ -266,16 +281,16 @@ fn field(name: &str, path: &str) -> EnvVar {
 }
 
 fn container_ports(part: Part) -> Vec<ContainerPort> {
-    let port = |name: &str, protocol: &str, port: u16| ContainerPort {
+    let listening = |name: &str, protocol: &str, number: u16| ContainerPort {
         name: Some(name.to_owned()),
         protocol: Some(protocol.to_owned()),
-        container_port: i32::from(port),
+        container_port: i32::from(number),
         ..ContainerPort::default()
     };
-    let mut ports = vec![port("http", "TCP", HTTP_PORT)];
+    let mut ports = vec![listening("http", "TCP", HTTP_PORT)];
     if part == Part::Canary {
-        ports.push(port("canary-tcp", "TCP", CANARY_PORT));
-        ports.push(port("canary-udp", "UDP", CANARY_PORT));
+        ports.push(listening("canary-tcp", "TCP", CANARY_PORT));
+        ports.push(listening("canary-udp", "UDP", CANARY_PORT));
     }
     ports
 }

@@ -97,7 +97,7 @@ fn an_endless_line_is_refused() {
 proptest! {
     #[test]
     fn lines_do_not_depend_on_how_they_were_cut(lines in prop::collection::vec("[a-z]{1,8}", 0..8), size in 1usize..6) {
-        let text = lines.iter().map(|line| format!("{line}\n")).collect::<String>();
+        let text: String = lines.iter().flat_map(|line| [line.as_str(), "\n"]).collect();
         let mut cut = Lines::default();
         let mut found = Vec::new();
         for chunk in text.as_bytes().chunks(size) {

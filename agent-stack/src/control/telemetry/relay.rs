@@ -23,7 +23,7 @@ pub(crate) async fn relay(
     loop {
         while let Some((entry, dropped)) = spool.after(sent) {
             sent = entry.sequence;
-            events.send(batch(entry, dropped, &cluster_uid)).await;
+            events.send(batch(&entry, dropped, &cluster_uid)).await;
         }
         tokio::select! {
             next = acknowledgements.next() => match next.transpose()? {
@@ -35,7 +35,7 @@ pub(crate) async fn relay(
     }
 }
 
-fn batch(entry: Entry, dropped: u64, cluster_uid: &str) -> TelemetryBatch {
+fn batch(entry: &Entry, dropped: u64, cluster_uid: &str) -> TelemetryBatch {
     TelemetryBatch {
         sequence: entry.sequence,
         cluster_uid: cluster_uid.to_owned(),
@@ -44,3 +44,6 @@ fn batch(entry: Entry, dropped: u64, cluster_uid: &str) -> TelemetryBatch {
         dropped,
     }
 }
+
+#[cfg(test)]
+mod tests;

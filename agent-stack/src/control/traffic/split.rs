@@ -6,7 +6,7 @@ use crate::control::stack::{
     FAULTS_ANNOTATION, Faults, PlanError, SPLIT_ANNOTATION, STABLE_FIRST, check_split,
 };
 use crate::control::{clock, failure};
-use portproof_proto::names::MODEL_ROUTE;
+use portproof_proto::names::{MODEL_ROUTE, Part};
 use portproof_proto::v1::{SetTrafficSplitRequest, SetTrafficSplitResponse, TrafficSplit};
 use serde_json::{Value, json};
 use std::sync::Arc;
@@ -194,7 +194,7 @@ fn weights_of(rule: &Value) -> Option<TrafficSplit> {
             .unwrap_or(1);
         u32::try_from(weight).ok()
     };
-    let both = names == STABLE_FIRST.map(|part| part.name());
+    let both = names == STABLE_FIRST.map(Part::name);
     if both {
         Some(TrafficSplit {
             stable: weight(0)?,

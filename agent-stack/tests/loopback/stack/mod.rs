@@ -30,6 +30,8 @@ pub(crate) struct Faults {
     pub(crate) hidden: BTreeSet<String>,
     pub(crate) drop_trace_context: bool,
     pub(crate) changed_catalog: bool,
+    /// The model takes requests and never answers.
+    pub(crate) silent_model: bool,
 }
 
 /// A running stack.
@@ -126,6 +128,14 @@ fn chat(url: String) -> Chat {
     .unwrap()
 }
 
+fn planner(telemetry: &Telemetry) -> Router {
+    model::router("model-stable".into(), None, telemetry.clone())
+}
+
+fn silent() -> Router {
+    Router::new().fallback(std::future::pending::<()>)
+}
+
 /// The tools of the fixtures, with an interpreter and a catalog of their own behind them.
 async fn registry(changed_catalog: bool, shutdown: &CancellationToken) -> Arc<Registry> {
     let interpreter = interpreter::router(python(), resource("interpreter", |_| None));
@@ -150,11 +160,12 @@ impl Stack {
         let [model, gateway, agent] =
             ["model-stable", "tool-gateway", "agent"].map(|service| telemetry(service, &collector));
         let relay = SpanRelay::new(Some(&collector.endpoint())).unwrap();
-        let model_url = url(start(
-            model::router("model-stable".into(), None, model.clone()),
-            &shutdown,
-        )
-        .await);
+        let served = if faults.silent_model {
+            silent()
+        } else {
+            planner(&model)
+        };
+        let model_url = url(start(served, &shutdown).await);
         let registry = registry(faults.changed_catalog, &shutdown).await;
         let gateway_parts = GatewayParts {
             registry,
@@ -180,10 +191,14 @@ impl Stack {
 
     /// Hands the agent a task and waits for its last event.
     pub(crate) async fn ask(&self, prompt: &str) -> Vec<AgentEvent> {
+        self.ask_within(prompt, 120).await
+    }
+
+    pub(crate) async fn ask_within(&self, prompt: &str, deadline_seconds: u32) -> Vec<AgentEvent> {
         let request = TaskRequest {
             task_id: "t-1".into(),
             prompt: prompt.into(),
-            deadline_seconds: 120,
+            deadline_seconds,
         };
         let client = http_client::client(Duration::from_secs(150)).unwrap();
         let sent = client

@@ -20,22 +20,40 @@ pub(super) async fn run(
     carried: &mut Carried,
 ) -> Result<(), StepError> {
     for role in roles {
-        if carried.split.get(role).is_none_or(|&(_, canary)| canary == 0) {
-            return Err(StepError::Order { what: "canary in the route", step: "canary" });
+        if carried
+            .split
+            .get(role)
+            .is_none_or(|&(_, canary)| canary == 0)
+        {
+            return Err(StepError::Order {
+                what: "canary in the route",
+                step: "canary",
+            });
         }
     }
-    bench.each(roles, |session| roll_back(bench, session, step)).await?;
-    carried.split.extend(roles.iter().map(|role| (role.clone(), STABLE_ONLY)));
+    bench
+        .each(roles, |session| roll_back(bench, session, step))
+        .await?;
+    carried
+        .split
+        .extend(roles.iter().map(|role| (role.clone(), STABLE_ONLY)));
     Ok(())
 }
 
-async fn roll_back(bench: &Bench<'_>, session: &Session, step: &RollbackPlan) -> Result<(), StepError> {
+async fn roll_back(
+    bench: &Bench<'_>,
+    session: &Session,
+    step: &RollbackPlan,
+) -> Result<(), StepError> {
     let (record, change) = session.call(change_under_load(session, step).await)?;
     bench.verdict(rollback(&record, &change, &step.goal()).on(&session.role));
     Ok(())
 }
 
-async fn change_under_load(session: &Session, step: &RollbackPlan) -> Result<(TrafficRecord, SplitChange), RpcError> {
+async fn change_under_load(
+    session: &Session,
+    step: &RollbackPlan,
+) -> Result<(TrafficRecord, SplitChange), RpcError> {
     let plan = LoadPlan {
         requests: step.requests,
         rate: step.rate,

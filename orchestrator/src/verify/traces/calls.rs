@@ -1,0 +1,259 @@
+//! Rules about an agent's work: plan, model, tool calls, answer.
+
+use super::finding::{Code, Finding};
+use super::structure::invocation;
+use super::tree::{Tree, is_tool_call, operation, service};
+use crate::verify::evidence::{Span, SpanKind, TaskTranscript, ToolCall};
+use portproof_proto::{canonical, telemetry};
+use serde_json::Value;
+
+/// The reference tool that runs code in the interpreter, the last process of the chain.
+pub(super) const INTERPRETED_TOOL: &str = "run_python";
+
+/// The chain of one task: a plan that asked the model, then every tool call of the transcript, then the answer.
+pub(super) fn check(tree: &Tree<'_>, task: &TaskTranscript) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    match planned(tree) {
+        Ok(chat) => task
+            .calls
+            .iter()
+            .for_each(|call| check_call(tree, call, Some(chat), &mut findings)),
+        Err(finding) => {
+            findings.push(finding);
+            task.calls
+                .iter()
+                .for_each(|call| check_call(tree, call, None, &mut findings));
+        }
+    }
+    findings.extend(untold(tree, task));
+    findings
+}
+
+/// The model request of the plan: a `chat` CLIENT span below a `plan` below an `invoke_agent` below the request.
+fn planned<'a>(tree: &Tree<'a>) -> Result<&'a Span, Finding> {
+    let agent = tree
+        .descendants(tree.root)
+        .into_iter()
+        .find(|span| operation(span) == telemetry::INVOKE_AGENT)
+        .ok_or_else(|| {
+            Finding::missing(
+                Code::Chain,
+                "no `invoke_agent` span stands under the request",
+            )
+        })?;
+    let plan = tree
+        .descendants(&agent.span_id)
+        .into_iter()
+        .find(|span| operation(span) == telemetry::PLAN)
+        .ok_or_else(|| {
+            Finding::missing(Code::Chain, "no `plan` span stands under `invoke_agent`")
+        })?;
+    tree.descendants(&plan.span_id)
+        .into_iter()
+        .find(|span| operation(span) == telemetry::CHAT && span.kind == SpanKind::Client)
+        .ok_or_else(|| Finding::missing(Code::Chain, "no `chat` CLIENT span stands under `plan`"))
+}
+
+fn check_call(tree: &Tree<'_>, call: &ToolCall, chat: Option<&Span>, findings: &mut Vec<Finding>) {
+    let Some(execute) =
+        executions(tree).find(|span| span.text(telemetry::TOOL_CALL_ID) == Some(&call.call_id))
+    else {
+        let message = format!(
+            "no `execute_tool` span carries the id of the call {} ({})",
+            call.call_id, call.tool
+        );
+        findings.push(Finding::missing(Code::Chain, message));
+        return;
+    };
+    findings.extend(order(tree, execute, chat));
+    findings.extend(details(execute, call));
+    match peers(tree, execute) {
+        Ok((client, server)) => {
+            findings.extend(agreement(client, server, call));
+            findings.extend(interpreter(tree, server, call));
+        }
+        Err(finding) => findings.push(finding),
+    }
+}
+
+/// Spans that stand for one tool call of the agent; CLIENT and SERVER ends of it may carry the same operation.
+fn executions<'a>(tree: &Tree<'a>) -> impl Iterator<Item = &'a Span> {
+    tree.spans.iter().copied().filter(|span| {
+        operation(span) == telemetry::EXECUTE_TOOL && span.kind == SpanKind::Internal
+    })
+}
+
+/// The plan ended before the tool began, and something of the same agent came after it.
+fn order(tree: &Tree<'_>, execute: &Span, chat: Option<&Span>) -> Option<Finding> {
+    let Some(agent) = invocation(tree, execute) else {
+        let message = format!("`{}` does not stand under `invoke_agent`", execute.name);
+        // With a missing span in between this may be a gap; with a complete path it is a contradiction.
+        let finding = if tree.reaches_root(execute) {
+            Finding::contradiction
+        } else {
+            Finding::missing
+        };
+        return Some(finding(Code::Chain, message));
+    };
+    if chat.is_some_and(|chat| chat.end_ns > execute.start_ns) {
+        return Some(Finding::contradiction(
+            Code::Chain,
+            format!("`{}` began before the plan was made", execute.name),
+        ));
+    }
+    let answered = tree
+        .descendants(&agent.span_id)
+        .into_iter()
+        .any(|span| operation(span) == telemetry::CHAT && span.start_ns >= execute.end_ns);
+    (!answered && agent.end_ns < execute.end_ns).then(|| {
+        Finding::contradiction(
+            Code::Chain,
+            format!("nothing of the agent came after `{}`", execute.name),
+        )
+    })
+}
+
+/// Both ends of the MCP call below an `execute_tool` span.
+fn peers<'a>(tree: &Tree<'a>, execute: &Span) -> Result<(&'a Span, &'a Span), Finding> {
+    let clients: Vec<_> = below(tree, execute, SpanKind::Client)
+        .filter(|client| service(client) == service(execute))
+        .collect();
+    if clients.is_empty() {
+        return Err(Finding::missing(
+            Code::PeerClosure,
+            format!("no MCP CLIENT span stands under `{}`", execute.name),
+        ));
+    }
+    let pair = clients.into_iter().find_map(|client| {
+        let server = below(tree, client, SpanKind::Server)
+            .find(|server| service(server) != service(client))?;
+        Some((client, server))
+    });
+    pair.ok_or_else(|| {
+        Finding::missing(
+            Code::PeerClosure,
+            format!(
+                "no MCP SERVER span of another process answers `{}`",
+                execute.name
+            ),
+        )
+    })
+}
+
+fn below<'a>(tree: &Tree<'a>, span: &Span, kind: SpanKind) -> impl Iterator<Item = &'a Span> {
+    tree.descendants(&span.span_id)
+        .into_iter()
+        .filter(move |span| is_tool_call(span, kind))
+}
+
+/// What the agent's span says of the call is what the call was.
+fn details(execute: &Span, call: &ToolCall) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    findings.extend(expect(execute, telemetry::TOOL_NAME, &call.tool));
+    findings.extend(expect_digest(
+        execute,
+        telemetry::ARGS_DIGEST,
+        &call.arguments,
+    ));
+    if let Some(result) = call.result.as_ref().filter(|_| !call.is_error) {
+        findings.extend(expect_digest(execute, telemetry::RESULT_DIGEST, result));
+    }
+    if call.is_error && !execute.is_error {
+        let message = format!(
+            "the call of {} failed and `{}` does not show it",
+            call.tool, execute.name
+        );
+        findings.push(Finding::contradiction(Code::Status, message));
+    }
+    findings
+}
+
+/// Caller and callee speak of the same call.
+fn agreement(client: &Span, server: &Span, call: &ToolCall) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    findings.extend(expect(server, telemetry::TOOL_NAME, &call.tool));
+    findings.extend(expect_digest(
+        server,
+        telemetry::ARGS_DIGEST,
+        &call.arguments,
+    ));
+    let id = |span: &Span| span.attributes.get(telemetry::JSONRPC_ID).map(plain);
+    match (id(client), id(server)) {
+        (Some(asked), Some(answered)) if asked == answered => {}
+        (Some(asked), Some(answered)) => findings.push(Finding::contradiction(
+            Code::ToolDetails,
+            format!("the client asked with JSON-RPC id {asked}, the server answered {answered}"),
+        )),
+        _ => findings.push(Finding::contradiction(
+            Code::ToolDetails,
+            format!("an end of {} has no {}", call.tool, telemetry::JSONRPC_ID),
+        )),
+    }
+    findings
+}
+
+/// Ids are strings or numbers on the wire; semantic conventions write both as strings.
+fn plain(value: &Value) -> String {
+    value
+        .as_str()
+        .map_or_else(|| value.to_string(), str::to_owned)
+}
+
+fn expect(span: &Span, attribute: &str, expected: &str) -> Option<Finding> {
+    let message = match span.text(attribute) {
+        Some(found) if found == expected => return None,
+        Some(found) => format!(
+            "`{}` of {} says {attribute} = {found}, the call was {expected}",
+            span.name,
+            service(span)
+        ),
+        None => format!("`{}` of {} has no {attribute}", span.name, service(span)),
+    };
+    Some(Finding::contradiction(Code::ToolDetails, message))
+}
+
+fn expect_digest(span: &Span, attribute: &str, value: &Value) -> Option<Finding> {
+    match canonical::digest(value) {
+        Ok(digest) => expect(span, attribute, digest.as_str()),
+        Err(error) => Some(Finding::missing(
+            Code::ToolDetails,
+            format!("{attribute} cannot be compared: {error}"),
+        )),
+    }
+}
+
+/// Code ran in the interpreter's process, called by the tool gateway.
+fn interpreter(tree: &Tree<'_>, server: &Span, call: &ToolCall) -> Option<Finding> {
+    if call.tool != INTERPRETED_TOOL || ran_code(tree, server) {
+        return None;
+    }
+    let message = format!(
+        "no `{}` SERVER span of the interpreter stands under the call of {}",
+        telemetry::RUN_CODE,
+        call.tool
+    );
+    Some(Finding::missing(Code::PeerClosure, message))
+}
+
+fn ran_code(tree: &Tree<'_>, server: &Span) -> bool {
+    tree.descendants(&server.span_id).into_iter().any(|span| {
+        span.kind == SpanKind::Server
+            && span.name.starts_with(telemetry::RUN_CODE)
+            && service(span) != service(server)
+    })
+}
+
+/// Tool calls in the trace that the agent did not report.
+fn untold(tree: &Tree<'_>, task: &TaskTranscript) -> Vec<Finding> {
+    let told = |id: &str| task.calls.iter().any(|call| call.call_id == id);
+    executions(tree)
+        .filter_map(|span| span.text(telemetry::TOOL_CALL_ID))
+        .filter(|id| !told(id))
+        .map(|id| {
+            Finding::contradiction(
+                Code::Chain,
+                format!("the trace shows a tool call {id} that the agent did not report"),
+            )
+        })
+        .collect()
+}
