@@ -110,8 +110,12 @@ impl Pods {
             .await
             .map_err(|source| ask("a namespace", source))?
             .is_some()
-            && Instant::now() < deadline
         {
+            if Instant::now() > deadline {
+                return Err(AddonError::Leftover {
+                    namespace: name.to_owned(),
+                });
+            }
             tokio::time::sleep(PAUSE).await;
         }
         Ok(())
