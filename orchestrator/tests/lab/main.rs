@@ -5,6 +5,7 @@
 
 mod cleanup;
 mod control_agent;
+mod killed;
 mod scenarios;
 
 use portproof::lab::image::agent_stack;

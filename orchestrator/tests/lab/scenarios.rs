@@ -9,14 +9,14 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-fn program() -> PathBuf {
+pub(crate) fn program() -> PathBuf {
     std::env::var_os("PORTPROOF_BIN").map_or_else(
         || PathBuf::from(env!("CARGO_BIN_EXE_portproof")),
         PathBuf::from,
     )
 }
 
-fn repository() -> PathBuf {
+pub(crate) fn repository() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
 }
 
@@ -81,7 +81,7 @@ impl Ran {
     }
 }
 
-fn only_entry(directory: &Path) -> PathBuf {
+pub(crate) fn only_entry(directory: &Path) -> PathBuf {
     let entries: Vec<_> = std::fs::read_dir(directory)
         .unwrap()
         .map(|entry| entry.unwrap().path())
