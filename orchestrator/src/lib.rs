@@ -11,6 +11,7 @@ pub mod lab;
 pub mod ledger;
 pub mod progress;
 pub mod provider;
+pub mod report;
 pub mod rpc;
 pub mod run;
 pub mod scenario;

@@ -12,6 +12,11 @@ pub const PART_LABEL: &str = "portproof.dev/part";
 /// The standard label that says who manages an object, with the value [`FIELD_MANAGER`].
 pub const MANAGED_BY_LABEL: &str = "app.kubernetes.io/managed-by";
 
+/// Annotation with the time a run began (RFC 3339).
+pub const CREATED_AT_ANNOTATION: &str = "portproof.dev/created-at";
+/// Annotation with the time after which anybody may clean a run up (RFC 3339).
+pub const EXPIRES_AT_ANNOTATION: &str = "portproof.dev/expires-at";
+
 /// Namespace of a run, the same on every cluster: renaming a namespace would be a modification.
 pub fn run_namespace(run_id: &str) -> String {
     format!("{FIELD_MANAGER}-{run_id}")

@@ -19,7 +19,7 @@ async fn arrived(kept: &Receipts, nonce: &str) -> Vec<Receipt> {
     let wait = async {
         loop {
             match kept.of(nonce) {
-                none if none.is_empty() => tokio::task::yield_now().await,
+                nothing if nothing.is_empty() => tokio::task::yield_now().await,
                 found => return found,
             }
         }

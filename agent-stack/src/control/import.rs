@@ -9,16 +9,15 @@ pub(crate) use receive::{Parcel, receive};
 
 use super::api::{ApiError, ApiServer};
 use super::failure;
+use super::home::Home;
 use super::stream::Events;
 use portproof_proto::bundle::BundleError;
 use portproof_proto::canonical::CanonicalError;
+use portproof_proto::names;
 use portproof_proto::v1::import_event::Event;
 use portproof_proto::v1::import_result::Outcome;
 use portproof_proto::v1::{ImportEvent, ImportResult, ImportSummary};
 use tonic::{Code, Status};
-
-/// Field manager of everything an import creates; `Teardown` finds by it what an import left.
-pub(crate) const MANAGER: &str = "portproof-import";
 
 /// Why an import broke off.
 #[derive(Debug, thiserror::Error)]
@@ -55,15 +54,19 @@ impl From<ImportError> for Status {
 }
 
 /// Applies CRDs first, then the objects in their order; one event for each, then the summary.
+///
+/// Carried objects bear no label of ours. All are created under the field manager of the run, by which `Teardown` and a
+/// clean-up after a crash tell them from those of others.
 pub(crate) async fn import(
     api: &ApiServer,
-    namespace: &str,
+    home: &Home,
     parcel: &Parcel,
     events: &Events<ImportEvent>,
 ) -> Result<(), ImportError> {
     let target = Target {
         api,
-        namespace,
+        namespace: &home.namespace,
+        manager: &names::run_field_manager(&home.run_id),
         dry_run: parcel.dry_run,
     };
     let mut summary = ImportSummary::default();
@@ -89,6 +92,7 @@ pub(crate) async fn import(
 struct Target<'a> {
     api: &'a ApiServer,
     namespace: &'a str,
+    manager: &'a str,
     dry_run: bool,
 }
 

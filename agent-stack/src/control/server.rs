@@ -157,7 +157,7 @@ impl ClusterAgent for Agent {
         let (api, home) = (self.api.clone(), Arc::clone(&self.home));
         Ok(stream::answer(CARRY_DEADLINE, move |events| async move {
             let parcel = import::receive(request.into_inner()).await?;
-            Ok(import::import(&api, &home.namespace, &parcel, &events).await?)
+            Ok(import::import(&api, &home, &parcel, &events).await?)
         }))
     }
 

@@ -1,11 +1,11 @@
 //! `Teardown`: removes what `Provision` and `Import` created; objects of others stay.
 
 use super::api::{ApiError, ApiServer, Deletion, Kind, text};
+use super::failure;
 use super::home::Home;
 use super::stack::{COMPONENT, COMPONENT_LABEL, object_ref};
 use super::stream::Events;
-use super::{failure, import};
-use portproof_proto::names::RUN_LABEL;
+use portproof_proto::names::{RUN_LABEL, run_field_manager};
 use portproof_proto::tool;
 use portproof_proto::v1::teardown_event::Outcome;
 use portproof_proto::v1::{ObjectRef, TeardownEvent};
@@ -80,10 +80,11 @@ async fn provisioned(api: &ApiServer, home: &Home) -> Result<Vec<ObjectRef>, Api
 
 /// Imported objects carry no label of ours; their field manager tells them.
 async fn imported(api: &ApiServer, home: &Home) -> Result<Vec<ObjectRef>, ApiError> {
+    let manager = run_field_manager(&home.run_id);
     let mut found = Vec::new();
     for kind in IMPORTED {
         let mut items = list(api, kind, &home.namespace, "").await?;
-        items.retain(is_imported);
+        items.retain(|item| is_managed_by(item, &manager));
         found.extend(references(kind, &items));
     }
     Ok(found)
@@ -102,14 +103,14 @@ async fn list(
     }
 }
 
-fn is_imported(object: &Value) -> bool {
+fn is_managed_by(object: &Value, name: &str) -> bool {
     let managers = object
         .pointer("/metadata/managedFields")
         .and_then(Value::as_array);
     managers.is_some_and(|managers| {
         managers
             .iter()
-            .any(|manager| text(manager, "/manager") == import::MANAGER)
+            .any(|manager| text(manager, "/manager") == name)
     })
 }
 

@@ -45,7 +45,7 @@ pub(super) async fn run(client: Client, namespace: String, registry: Arc<Registr
             }
             Err(error) if is_unknown_kind(&error) => registry.replace(Vec::new()),
             Err(error) => {
-                tracing::warn!(%error, "the Tool objects cannot be watched, trying again")
+                tracing::warn!(%error, "the Tool objects cannot be watched, trying again");
             }
         }
     }

@@ -4,6 +4,7 @@ use super::block_on;
 use super::lab_status;
 use super::printer::Printer;
 use crate::exit::Exit;
+use crate::lab::build::cache_directory;
 use crate::lab::paths::LabPaths;
 use crate::lab::spec::{GatewayKind, LabRequest, LabSpec};
 use crate::lab::state::LabState;
@@ -102,7 +103,7 @@ impl Build {
             Some(program) => program.clone(),
             None => image::agent_stack::beside_this_program()?,
         };
-        LabMaterial::build(&cache(), &program, printer)
+        LabMaterial::build(&cache_directory(), &program, printer)
     }
 }
 
@@ -129,19 +130,10 @@ impl Up {
     }
 }
 
-/// Portproof's cache directory.
-pub(super) fn cache() -> PathBuf {
-    let home = || std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".cache"));
-    let cache = std::env::var_os("XDG_CACHE_HOME")
-        .map(PathBuf::from)
-        .or_else(home);
-    cache.unwrap_or_else(std::env::temp_dir).join("portproof")
-}
-
 /// Where the logs of a start that failed are kept.
 pub(super) fn kept_logs() -> PathBuf {
     let now = jiff::Zoned::now().strftime("%Y%m%d-%H%M%S").to_string();
-    cache().join("lab-logs").join(now)
+    cache_directory().join("lab-logs").join(now)
 }
 
 /// Options of `lab status`.

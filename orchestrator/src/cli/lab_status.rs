@@ -6,13 +6,9 @@ use crate::lab::status::{ClusterStatus, ComponentReport, LabStatus, NodeReport};
 /// The whole text.
 pub(super) fn render(status: &LabStatus) -> String {
     let clusters: Vec<String> = status.clusters.iter().map(cluster).collect();
-    let remarks: String = status
-        .remarks
-        .iter()
-        .map(|remark| format!("note: {remark}\n"))
-        .collect();
+    let remarks = status.remarks.join("\nnote: ");
     format!(
-        "{}\nmemory of all nodes: {}\n{remarks}lab directory: {}\n",
+        "{}\nmemory of all nodes: {}\nnote: {remarks}\nlab directory: {}\n",
         clusters.join("\n"),
         mebibytes(Some(status.memory_bytes)),
         status.directory.display(),

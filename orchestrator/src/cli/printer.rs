@@ -1,23 +1,60 @@
 //! The one place that writes to the terminal: results to standard output, everything else to standard error.
 
 use crate::progress::Progress;
+use crate::report::TerminalStyle;
 use serde::Serialize;
 use std::error::Error;
-use std::io::Write;
+use std::io::{IsTerminal as _, Stderr, Stdout, Write};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Prints for a person or a pipe. A closed pipe is not an error of ours, so failed writes are left alone.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Printer;
+#[derive(Clone, Debug)]
+pub(super) struct Printer {
+    results: Arc<Stdout>,
+    errors: Arc<Stderr>,
+}
 
 impl Printer {
+    /// A printer to this process's terminal or pipes.
+    pub(super) fn new() -> Self {
+        Self {
+            results: Arc::new(std::io::stdout()),
+            errors: Arc::new(std::io::stderr()),
+        }
+    }
+
     /// A result, for whoever reads our standard output.
-    #[expect(
-        clippy::unused_self,
-        reason = "callers hold a printer, whatever it comes to need"
-    )]
     pub(super) fn result(&self, text: &str) {
-        let _ = writeln!(std::io::stdout().lock(), "{}", text.trim_end());
+        let _ = writeln!(self.results.lock(), "{}", text.trim_end());
+    }
+
+    /// Whether errors may be coloured: on a terminal, unless `NO_COLOR` says otherwise.
+    pub(super) fn color(&self) -> bool {
+        self.errors.is_terminal() && wants_color()
+    }
+
+    /// How a report for this terminal looks.
+    pub(super) fn style(&self) -> TerminalStyle {
+        let width = rustix::termios::tcgetwinsize(&*self.results).map_or(0, |size| size.ws_col);
+        let default = TerminalStyle::default();
+        TerminalStyle {
+            color: self.results.is_terminal() && wants_color(),
+            width: if width == 0 { default.width } else { width },
+        }
+    }
+
+    /// A line that is no result.
+    pub(super) fn text(&self, text: &str) {
+        self.line(text.trim_end());
+    }
+
+    /// An error without a cause.
+    pub(super) fn failure(&self, what: &str, hint: Option<&str>) {
+        let hint = hint
+            .map(|hint| format!("\n  help: {hint}"))
+            .unwrap_or_default();
+        self.line(&format!("error: {what}{hint}"));
     }
 
     /// A result for a program.
@@ -33,22 +70,24 @@ impl Printer {
         let mut text = format!("error: {error}");
         let mut cause = error.source();
         while let Some(source) = cause {
-            text += &format!("\n  cause: {source}");
+            text.push_str("\n  cause: ");
+            text.push_str(&source.to_string());
             cause = source.source();
         }
         if let Some(hint) = hint {
-            text += &format!("\n  help: {hint}");
+            text.push_str("\n  help: ");
+            text.push_str(hint);
         }
         self.line(&text);
     }
 
-    #[expect(
-        clippy::unused_self,
-        reason = "callers hold a printer, whatever it comes to need"
-    )]
     fn line(&self, text: &str) {
-        let _ = writeln!(std::io::stderr().lock(), "{text}");
+        let _ = writeln!(self.errors.lock(), "{text}");
     }
+}
+
+fn wants_color() -> bool {
+    std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
 }
 
 impl Progress for Printer {

@@ -1,5 +1,6 @@
 //! What is created through the Kubernetes API before a cluster can be spoken to over gRPC, and nothing more.
 
+mod diagnosis;
 mod manifests;
 mod ready;
 
@@ -7,7 +8,8 @@ use super::create::create;
 use super::{Cluster, ClusterError};
 use crate::ledger::Ledger;
 use crate::rpc::Credentials;
-pub use manifests::{Bootstrap, objects};
+pub use manifests::Bootstrap;
+use manifests::objects;
 use std::time::Duration;
 
 /// Creates namespace, access rights, certificates and the control agent, each written to the ledger first, and waits
@@ -17,7 +19,7 @@ use std::time::Duration;
 ///
 /// # Errors
 /// When an object is there already (it is never adopted), is refused, or the pod does not become ready; the error
-/// then says what the pod is waiting for.
+/// then says what the pod is waiting for. What was created by then is in the ledger and stays for cleaning up.
 pub async fn bootstrap(
     cluster: &Cluster,
     ledger: &Ledger,
@@ -30,3 +32,6 @@ pub async fn bootstrap(
     }
     ready::control_pod(cluster, &plan.namespace, deadline).await
 }
+
+#[cfg(test)]
+mod tests;

@@ -97,22 +97,22 @@ pub enum ClusterError {
         /// The object.
         object: ObjectId,
     },
-    /// The control agent's pod did not become ready.
-    #[error("the control agent of cluster {role} is not ready after {} s: {state}", deadline.as_secs())]
-    ControlNotReady {
-        /// Role of the cluster.
-        role: Role,
-        /// Time it was given.
-        deadline: Duration,
-        /// What it waits for, for people.
-        state: String,
-    },
     /// Something cannot be addressed as an object.
     #[error(transparent)]
     Object(#[from] ObjectError),
     /// The ledger failed, and without it nothing may be created.
     #[error(transparent)]
     Ledger(#[from] LedgerError),
+    /// The pod of the control agent did not become ready.
+    #[error("cluster {role}: the control agent is not ready {reason}: {state}")]
+    ControlNotReady {
+        /// Role of the cluster.
+        role: Role,
+        /// `after 60 s`, or that waiting is of no use.
+        reason: String,
+        /// What pod, cluster and log say.
+        state: String,
+    },
 }
 
 impl ClusterError {
@@ -172,6 +172,9 @@ impl ClusterError {
                 "remove it yourself if it is a leftover, or run `portproof cleanup`; it is never taken over".to_owned(),
             ),
             Self::Ledger(_) => Some("is the disk of the run directory full or read-only?".to_owned()),
+            Self::ControlNotReady { state, .. } if state.contains("ErrImageNeverPull") => {
+                Some("load the image into every node of the cluster first".to_owned())
+            }
             Self::ControlNotReady { .. } => {
                 Some("can the nodes pull the image, and do quotas and admission rules let the pod start?".to_owned())
             }

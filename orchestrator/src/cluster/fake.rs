@@ -215,8 +215,7 @@ fn in_collection(key: &str, parent: &str, plural: &str) -> bool {
     };
     let parts: Vec<&str> = rest.split('/').collect();
     match parts.as_slice() {
-        [collection, _] => *collection == plural,
-        ["namespaces", _, collection, _] => *collection == plural,
+        [collection, _] | ["namespaces", _, collection, _] => *collection == plural,
         _ => false,
     }
 }

@@ -41,6 +41,11 @@ pub(crate) struct ClusterApi {
 }
 
 impl ClusterApi {
+    /// The underlying client.
+    pub(crate) fn client(&self) -> Client {
+        self.client.clone()
+    }
+
     /// A client for a cluster, which need not answer yet.
     ///
     /// # Errors
@@ -156,7 +161,7 @@ fn last_cause(error: &dyn std::error::Error) -> String {
 mod tests {
     use super::*;
 
-    fn node(ready: &str, taints: serde_json::Value) -> Node {
+    fn node(ready: &str, taints: &serde_json::Value) -> Node {
         serde_json::from_value(json!({
             "metadata": {"name": "a-1"},
             "spec": {"taints": taints},
@@ -168,8 +173,8 @@ mod tests {
     #[test]
     fn a_node_is_ready_when_it_says_so_and_has_no_taint_left() {
         let taint = json!([{"key": "node.kubernetes.io/not-ready", "effect": "NoSchedule"}]);
-        assert!(is_ready(&node("True", json!([]))));
-        assert!(!is_ready(&node("False", json!([]))));
-        assert!(!is_ready(&node("True", taint)));
+        assert!(is_ready(&node("True", &json!([]))));
+        assert!(!is_ready(&node("False", &json!([]))));
+        assert!(!is_ready(&node("True", &taint)));
     }
 }

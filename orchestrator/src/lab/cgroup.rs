@@ -25,13 +25,26 @@ pub(crate) struct Hierarchy {
     v2: bool,
 }
 
-/// The hierarchies in use: all of v1 when there is a v1 `memory` controller, else v2.
-pub(crate) fn hierarchies(mounts: &str) -> Vec<Hierarchy> {
-    let all: Vec<Hierarchy> = mounts.lines().filter_map(parse_mount).collect();
-    let v1 = all.iter().any(|hierarchy| hierarchy.has("memory"));
-    all.into_iter()
-        .filter(|hierarchy| hierarchy.v2 != v1)
-        .collect()
+/// The cgroup hierarchies of a host.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Hierarchies {
+    /// Those that nodes use: all of v1 when there is a v1 `memory` controller, else v2.
+    used: Vec<Hierarchy>,
+    /// v2 beside v1, without controllers. The lab makes nothing in it, but runc makes the pods' cgroups there too.
+    bystanders: Vec<Hierarchy>,
+}
+
+impl Hierarchies {
+    fn parse(mounts: &str) -> Self {
+        let all: Vec<Hierarchy> = mounts.lines().filter_map(parse_mount).collect();
+        let v1 = all.iter().any(|hierarchy| hierarchy.has("memory"));
+        let (used, bystanders) = all.into_iter().partition(|hierarchy| hierarchy.v2 != v1);
+        Self { used, bystanders }
+    }
+
+    fn all(&self) -> impl Iterator<Item = &Hierarchy> {
+        self.used.iter().chain(&self.bystanders)
+    }
 }
 
 impl Hierarchy {
@@ -68,20 +81,25 @@ fn parse_mount(line: &str) -> Option<Hierarchy> {
 ///
 /// # Errors
 /// There is no `/proc`.
-pub(crate) fn of_host() -> Result<Vec<Hierarchy>, LabError> {
+pub(crate) fn of_host() -> Result<Hierarchies, LabError> {
     let path = Path::new("/proc/mounts");
     let mounts = fs::read_to_string(path).map_err(LabError::io("cannot read", path))?;
-    Ok(hierarchies(&mounts))
+    Ok(Hierarchies::parse(&mounts))
 }
 
 /// Whether the host uses cgroup v1.
-pub(crate) fn is_v1(hierarchies: &[Hierarchy]) -> bool {
-    hierarchies.iter().any(|hierarchy| !hierarchy.v2)
+pub(crate) fn is_v1(hierarchies: &Hierarchies) -> bool {
+    hierarchies.used.iter().any(|hierarchy| !hierarchy.v2)
 }
 
 /// Those of `wanted` that no hierarchy has.
-pub(crate) fn missing_controllers(hierarchies: &[Hierarchy], wanted: &[&str]) -> Vec<String> {
-    let offered = |name: &str| hierarchies.iter().any(|hierarchy| hierarchy.offers(name));
+pub(crate) fn missing_controllers(hierarchies: &Hierarchies, wanted: &[&str]) -> Vec<String> {
+    let offered = |name: &str| {
+        hierarchies
+            .used
+            .iter()
+            .any(|hierarchy| hierarchy.offers(name))
+    };
     wanted
         .iter()
         .filter(|name| !offered(name))
@@ -93,8 +111,9 @@ pub(crate) fn missing_controllers(hierarchies: &[Hierarchy], wanted: &[&str]) ->
 ///
 /// # Errors
 /// A hierarchy cannot be written.
-pub(crate) fn create(hierarchies: &[Hierarchy], name: &str) -> Result<Vec<PathBuf>, LabError> {
+pub(crate) fn create(hierarchies: &Hierarchies, name: &str) -> Result<Vec<PathBuf>, LabError> {
     hierarchies
+        .used
         .iter()
         .map(|hierarchy| create_in(hierarchy, name))
         .collect()
@@ -137,16 +156,16 @@ fn create_v2(root: &Path, components: &Path) -> io::Result<()> {
 }
 
 /// Whether a node's cgroup is there in any hierarchy; its directory if so.
-pub(crate) fn existing(hierarchies: &[Hierarchy], name: &str) -> Option<PathBuf> {
+pub(crate) fn existing(hierarchies: &Hierarchies, name: &str) -> Option<PathBuf> {
     let mut paths = hierarchies
-        .iter()
+        .all()
         .map(|hierarchy| hierarchy.mount.join(name));
     paths.find(|path| path.exists())
 }
 
 /// Memory that a node's cgroup accounts for, in bytes, less the file cache that can be dropped.
-pub(crate) fn memory(hierarchies: &[Hierarchy], name: &str) -> Option<u64> {
-    let hierarchy = hierarchies.iter().find(|h| h.v2 || h.has("memory"))?;
+pub(crate) fn memory(hierarchies: &Hierarchies, name: &str) -> Option<u64> {
+    let hierarchy = hierarchies.used.iter().find(|h| h.v2 || h.has("memory"))?;
     let node = hierarchy.mount.join(name);
     let (usage, inactive) = if hierarchy.v2 {
         ("memory.current", "inactive_file ")
@@ -167,8 +186,8 @@ pub(crate) fn memory(hierarchies: &[Hierarchy], name: &str) -> Option<u64> {
 ///
 /// # Errors
 /// A cgroup is still in use after a second.
-pub(crate) async fn remove(hierarchies: &[Hierarchy], name: &str) -> Result<(), LabError> {
-    for hierarchy in hierarchies {
+pub(crate) async fn remove(hierarchies: &Hierarchies, name: &str) -> Result<(), LabError> {
+    for hierarchy in hierarchies.all() {
         let path = hierarchy.mount.join(name);
         let mut attempts = 0;
         while let Err(error) = remove_tree(&path) {
@@ -212,20 +231,42 @@ mod tests {
 
     #[test]
     fn a_host_with_v1_controllers_is_used_through_them_alone() {
-        let found = hierarchies(V1);
+        let host = Hierarchies::parse(V1);
+        assert_eq!(
+            host.bystanders[0].mount,
+            Path::new("/sys/fs/cgroup/unified")
+        );
+        let found = &host.used;
         let mounts: Vec<_> = found.iter().map(|h| h.mount.to_str().unwrap()).collect();
         assert_eq!(
             mounts,
             ["/sys/fs/cgroup/memory", "/sys/fs/cgroup/cpu,cpuacct"]
         );
-        assert!(is_v1(&found) && found[1].has("cpuacct"));
+        assert!(is_v1(&host) && found[1].has("cpuacct"));
     }
 
     #[test]
     fn a_host_with_v2_alone_is_used_through_it() {
-        let found = hierarchies(V2);
-        assert_eq!(found.len(), 1);
-        assert!(!is_v1(&found) && !found[0].has("memory"));
+        let host = Hierarchies::parse(V2);
+        assert_eq!((host.used.len(), host.bystanders.len()), (1, 0));
+        assert!(!is_v1(&host) && !host.used[0].has("memory"));
+    }
+
+    #[tokio::test]
+    async fn a_cgroup_that_runc_made_beside_the_used_ones_is_found_and_removed() {
+        let root = tempfile::tempdir().unwrap();
+        fs::create_dir_all(root.path().join("node/kubepods/pod1")).unwrap();
+        let host = Hierarchies {
+            used: Vec::new(),
+            bystanders: vec![Hierarchy {
+                mount: root.path().to_owned(),
+                controllers: Vec::new(),
+                v2: true,
+            }],
+        };
+        assert!(existing(&host, "node").is_some());
+        remove(&host, "node").await.unwrap();
+        assert_eq!(existing(&host, "node"), None);
     }
 
     #[test]
@@ -249,7 +290,11 @@ mod tests {
             controllers: vec!["cpuset".to_owned()],
             v2: false,
         };
-        let procs = create(&[hierarchy], "node").unwrap();
+        let host = Hierarchies {
+            used: vec![hierarchy],
+            bystanders: Vec::new(),
+        };
+        let procs = create(&host, "node").unwrap();
         assert_eq!(procs, [root.path().join("node/components/cgroup.procs")]);
         let copied = fs::read_to_string(root.path().join("node/components/cpuset.cpus")).unwrap();
         assert_eq!(copied, "0-1");

@@ -10,18 +10,20 @@ use super::process::ProcessIdentity;
 use super::spec::{ClusterSpec, LabSpec, NodeSpec};
 use super::state::LabState;
 use super::up::LabBinaries;
-use super::{cgroup, files, network, pki, wait};
+use super::{addons, cgroup, files, network, pki, wait};
 use crate::progress::Progress;
 use futures::future::{select_all, try_join_all};
 use std::fs::File;
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 /// How long a node's init may take to say who it is.
 const INIT_LIMIT: Duration = Duration::from_secs(10);
 /// How long a cluster may take to be ready.
-const CLUSTER_LIMIT: Duration = Duration::from_secs(120);
+const CLUSTER_LIMIT: Duration = Duration::from_mins(2);
+/// How long the add-ons of a cluster may take to work.
+const ADDONS_LIMIT: Duration = Duration::from_mins(2);
 
 /// What bringing a cluster up works with.
 #[derive(Clone, Copy)]
@@ -30,7 +32,7 @@ pub(crate) struct Site<'a> {
     pub(crate) state: &'a LabState,
     pub(crate) binaries: &'a LabBinaries,
     pub(crate) program: &'a Path,
-    pub(crate) hierarchies: &'a [cgroup::Hierarchy],
+    pub(crate) hierarchies: &'a cgroup::Hierarchies,
     pub(crate) progress: &'a dyn Progress,
 }
 
@@ -99,10 +101,12 @@ impl Site<'_> {
         let procs = cgroup::create(self.hierarchies, &self.lab().cgroup(node))?;
         let config: NodeConfig = self.plan(cluster, node).prepare(procs)?;
         files::replace_json(&files.config(), &config)?;
-        self.spawn(node)?;
+        let mut launcher = self.spawn(node)?;
         let what = format!("the init of node {}", node.name);
         wait::until_ready(&what, INIT_LIMIT, &files.log("init"), async || {
-            (!files.identity().exists()).then(|| files::tail(&files.log("init"), wait::TAIL))
+            let gone = matches!(launcher.try_wait(), Ok(Some(_)));
+            let waiting = !gone && !files.identity().exists();
+            waiting.then(|| "it has not started".to_owned())
         })
         .await?;
         let init = self.state.init(self.paths, node)?;
@@ -124,7 +128,7 @@ impl Site<'_> {
 
     /// The init outlives this command and its terminal, so it gets a session of its own. `--kill-child` ends it
     /// should its launcher be ended.
-    fn spawn(&self, node: &NodeSpec) -> Result<(), LabError> {
+    fn spawn(&self, node: &NodeSpec) -> Result<Child, LabError> {
         let files = self.paths.node(node);
         let path = files.log("init");
         let open = || File::create(&path).and_then(|log| Ok((log.try_clone()?, log)));
@@ -160,8 +164,7 @@ impl Site<'_> {
             .map_err(|source| LabError::Spawn {
                 program: "setsid unshare".to_owned(),
                 source,
-            })?;
-        Ok(())
+            })
     }
 
     async fn make_ready(
@@ -170,39 +173,69 @@ impl Site<'_> {
         inits: &[ProcessIdentity],
     ) -> Result<(), LabError> {
         let nodes = cluster.nodes();
-        let imports = nodes.iter().zip(inits).map(|(node, init)| async move {
+        let images = self.binaries.images_of(cluster);
+        let imports = nodes.iter().zip(inits).map(|(node, init)| async {
             let store = ImageStore {
                 init,
                 paths: self.paths.node(node),
                 binaries: &self.binaries.directory,
             };
-            store.import(&self.binaries.images).await
+            store.import_missing(&images).await
         });
-        tokio::try_join!(try_join_all(imports), self.make_api_ready(cluster))?;
+        tokio::try_join!(try_join_all(imports), self.make_usable(cluster))?;
         Ok(())
     }
 
-    async fn make_api_ready(&self, cluster: &ClusterSpec) -> Result<(), LabError> {
+    /// Add-ons need the API server only; their pods wait for the nodes and their images by themselves.
+    async fn make_usable(&self, cluster: &ClusterSpec) -> Result<(), LabError> {
         let api = ClusterApi::new(self.paths, &cluster.role).await?;
-        let role = &cluster.role;
-        let log = self.paths.nodes();
-        let wait = |what: &str| format!("{what} of cluster {role}");
-        wait::until_ready(&wait("the API server"), CLUSTER_LIMIT, &log, async || {
-            api.unready().await
-        })
-        .await?;
+        self.wait_for_api(cluster, &api).await?;
         api.apply_runtime_class().await?;
+        tokio::try_join!(
+            self.wait_for_nodes(cluster, &api),
+            self.furnish(cluster, &api)
+        )?;
+        Ok(())
+    }
+
+    async fn furnish(&self, cluster: &ClusterSpec, api: &ClusterApi) -> Result<(), LabError> {
+        let Some(spec) = self.binaries.addons.get(&cluster.role) else {
+            return Ok(());
+        };
+        let installed = addons::install(api.client(), spec, self.progress).await;
+        let working = match installed {
+            Ok(()) => addons::wait_working(api.client(), spec, ADDONS_LIMIT, self.progress).await,
+            failed => failed,
+        };
+        working.map_err(|source| LabError::Addon {
+            role: cluster.role.clone(),
+            source: Box::new(source),
+            log: self.paths.nodes(),
+        })
+    }
+
+    async fn wait_for_api(&self, cluster: &ClusterSpec, api: &ClusterApi) -> Result<(), LabError> {
+        let what = format!("the API server of cluster {}", cluster.role);
+        let log = self.paths.nodes();
+        wait::until_ready(&what, CLUSTER_LIMIT, &log, async || api.unready().await).await
+    }
+
+    async fn wait_for_nodes(
+        &self,
+        cluster: &ClusterSpec,
+        api: &ClusterApi,
+    ) -> Result<(), LabError> {
+        let log = self.paths.nodes();
         let count = usize::from(cluster.nodes);
-        wait::until_ready(&wait("nodes"), CLUSTER_LIMIT, &log, async || {
+        let nodes = format!("the nodes of cluster {}", cluster.role);
+        wait::until_ready(&nodes, CLUSTER_LIMIT, &log, async || {
             api.unready_nodes(count).await
         })
         .await?;
-        wait::until_ready(
-            &wait("namespace default"),
-            CLUSTER_LIMIT,
-            &log,
-            async || api.lacks_default_account().await,
-        )
+        let default = format!("namespace default of cluster {}", cluster.role);
+        wait::until_ready(&default, CLUSTER_LIMIT, &log, async || {
+            api.lacks_default_account().await
+        })
         .await
     }
 }

@@ -4,7 +4,7 @@
 //! links by the alias that names this lab; cgroups by the names in the nodes' configurations. A damaged state file
 //! does not keep it from working.
 
-use super::cgroup::{self, Hierarchy};
+use super::cgroup::{self, Hierarchies};
 use super::error::LabError;
 use super::node::config::NodeConfig;
 use super::paths::{LabPaths, NodePaths};
@@ -32,6 +32,8 @@ const KILLED: Duration = Duration::from_secs(10);
 /// [`LabError::Left`] with everything that is still there.
 pub async fn down(paths: &LabPaths, progress: &dyn Progress) -> Result<(), LabError> {
     if !paths.lock().exists() {
+        // An `up` that was killed in its first moment leaves an empty directory; one with files is not a lab's.
+        let _ = fs::remove_dir(paths.root());
         progress.note("there is no lab to take down");
         return Ok(());
     }
@@ -87,7 +89,7 @@ pub(super) async fn clear_cluster(
     state: &mut LabState,
     cluster: &ClusterSpec,
     paths: &LabPaths,
-    hierarchies: &[Hierarchy],
+    hierarchies: &Hierarchies,
 ) -> Result<(), LabError> {
     let nodes = cluster.nodes();
     let remains: Vec<Remains> = nodes
@@ -154,7 +156,9 @@ impl Remains {
             init.ended_within(IN_ORDER).await;
         }
         let left = self.processes();
-        left.iter().for_each(|process| process.signal(Signal::KILL));
+        for process in &left {
+            process.signal(Signal::KILL);
+        }
         join_all(left.iter().map(|process| process.ended_within(KILLED))).await;
     }
 }
@@ -162,7 +166,7 @@ impl Remains {
 async fn clear(
     remains: &[Remains],
     paths: &LabPaths,
-    hierarchies: &[Hierarchy],
+    hierarchies: &Hierarchies,
 ) -> Result<(), LabError> {
     join_all(remains.iter().map(Remains::end)).await;
     let alive: Vec<String> = remains.iter().flat_map(living).collect();
@@ -203,7 +207,7 @@ fn remove_tree(path: &Path) -> Result<(), LabError> {
 fn check_nothing_left(
     remains: &[Remains],
     paths: &LabPaths,
-    hierarchies: &[Hierarchy],
+    hierarchies: &Hierarchies,
 ) -> Result<(), LabError> {
     let mut left: Vec<String> = remains.iter().flat_map(living).collect();
     left.extend(

@@ -1,5 +1,6 @@
 //! What can go wrong with a lab, what to do about it, and the exit code that says so.
 
+use super::addons::AddonError;
 use super::spec::{LabSpec, MAX_CLUSTERS, MAX_NODES};
 use crate::exit::Exit;
 use crate::verify::Role;
@@ -79,6 +80,16 @@ pub enum LabError {
         needed_mib: u64,
         /// What is there.
         free_mib: u64,
+    },
+    /// The kernel gives no more inotify instances; kubelet would end for want of one.
+    #[error("the nodes need {needed} inotify instances, {free} of {limit} are free")]
+    Inotify {
+        /// What the nodes need.
+        needed: usize,
+        /// What is free.
+        free: usize,
+        /// `fs.inotify.max_user_instances`.
+        limit: usize,
     },
     /// Another `portproof lab` works on this lab.
     #[error("another `portproof lab` command is working on {}", path.display())]
@@ -248,6 +259,17 @@ pub enum LabError {
         #[source]
         source: Box<kube::config::KubeconfigError>,
     },
+    /// What runs inside a cluster does not work.
+    #[error("the add-ons of cluster `{role}` do not work; logs: {}", log.display())]
+    Addon {
+        /// The cluster.
+        role: Role,
+        /// What does not work, and why.
+        #[source]
+        source: Box<AddonError>,
+        /// The directory of the nodes' logs.
+        log: PathBuf,
+    },
     /// Something of the lab is still there after it was taken down.
     #[error("the lab left something behind: {}", left.join(", "))]
     Left {
@@ -275,6 +297,7 @@ impl LabError {
     pub(crate) fn with_logs_moved(mut self, from: &Path, to: &Path) -> Self {
         if let Self::NodeDied { log, .. }
         | Self::ComponentDied { log, .. }
+        | Self::Addon { log, .. }
         | Self::NotReady { log, .. } = &mut self
             && let Ok(rest) = log.strip_prefix(from)
         {
@@ -294,6 +317,7 @@ impl LabError {
             | Self::SubnetTaken { .. }
             | Self::PathTaken { .. }
             | Self::CgroupTaken { .. }
+            | Self::Inotify { .. }
             | Self::DiskFull { .. } => Exit::Doctor,
             Self::MissingImage { .. }
             | Self::InvalidName { .. }
@@ -340,6 +364,10 @@ impl LabError {
                 "free some space, or name a directory on another disk in PORTPROOF_LAB_DIR"
                     .to_owned()
             }
+            Self::Inotify { needed, limit, .. } => format!(
+                "sysctl -w fs.inotify.max_user_instances={}",
+                (limit + needed).next_power_of_two()
+            ),
             Self::Busy { .. } => "wait until it has ended".to_owned(),
             Self::SpecDiffers { .. } => {
                 "run `portproof lab down` first, or leave the differing option out".to_owned()

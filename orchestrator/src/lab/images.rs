@@ -4,15 +4,15 @@ use super::command;
 use super::components::CONTAINERD_SOCKET;
 use super::error::LabError;
 use super::files;
+use super::image::ImageRef;
 use super::node::config::NodeConfig;
 use super::paths::{LabPaths, NodePaths};
 use super::process::ProcessIdentity;
 use super::state::LabState;
 use futures::future::try_join_all;
-use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
-use std::time::{Duration, UNIX_EPOCH};
+use std::path::Path;
+use std::time::Duration;
 use tokio::net::UnixStream;
 
 /// Imports an image into every node of the lab. Returns the nodes' names.
@@ -35,20 +35,14 @@ pub async fn load_image(image: &Path, paths: &LabPaths) -> Result<Vec<String>, L
             paths: files,
             binaries: &config.binaries,
         };
-        store.import(std::slice::from_ref(&image)).await
+        store.import(&image).await
     });
     try_join_all(imports).await?;
     Ok(nodes.into_iter().map(|node| node.name).collect())
 }
 
-/// A file's size and time of change: whether it is the one that was imported.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-struct Stamp {
-    bytes: u64,
-    changed: Duration,
-}
-
-type Imported = BTreeMap<PathBuf, Stamp>;
+/// Name and digest of every image that was imported into a node.
+type Imported = BTreeMap<String, String>;
 
 /// A node that images are imported into.
 pub(crate) struct ImageStore<'a> {
@@ -63,15 +57,13 @@ impl ImageStore<'_> {
     ///
     /// # Errors
     /// A file is missing, or containerd refuses it.
-    pub(crate) async fn import(&self, images: &[PathBuf]) -> Result<(), LabError> {
+    pub(crate) async fn import_missing(&self, images: &[&ImageRef]) -> Result<(), LabError> {
         let record = self.paths.root().join("images.json");
         let mut imported: Imported = files::read_json(&record)?.unwrap_or_default();
         for image in images {
-            let stamp = stamp(image)?;
-            if imported.get(image) != Some(&stamp) {
-                self.wait_for_containerd().await;
-                self.import_one(image).await?;
-                imported.insert(image.clone(), stamp);
+            if imported.get(&image.name) != Some(&image.digest) {
+                self.import(&image.tar).await?;
+                imported.insert(image.name.clone(), image.digest.clone());
                 files::replace_json(&record, &imported)?;
             }
         }
@@ -86,25 +78,23 @@ impl ImageStore<'_> {
         }
     }
 
-    async fn import_one(&self, image: &Path) -> Result<(), LabError> {
+    /// Imports the images of a tar as soon as containerd answers.
+    ///
+    /// # Errors
+    /// The file is missing, or containerd refuses it.
+    pub(crate) async fn import(&self, tar: &Path) -> Result<(), LabError> {
+        if !tar.is_file() {
+            return Err(LabError::MissingImage {
+                path: tar.to_owned(),
+            });
+        }
+        self.wait_for_containerd().await;
         let init = self.init.pid.to_string();
         let ctr = self.binaries.join("ctr").display().to_string();
-        let image = image.display().to_string();
+        let tar = tar.display().to_string();
         let node = ["--target", &init, "--mount", "--wd=/", "--"];
-        let import = [&ctr, "--namespace", "k8s.io", "images", "import", &image];
+        let import = [&ctr, "--namespace", "k8s.io", "images", "import", &tar];
         command::run("nsenter", &[&node[..], &import[..]].concat()).await?;
         Ok(())
     }
-}
-
-fn stamp(image: &Path) -> Result<Stamp, LabError> {
-    let missing = |_| LabError::MissingImage {
-        path: image.to_owned(),
-    };
-    let metadata = std::fs::metadata(image).map_err(missing)?;
-    let changed = metadata.modified().map_err(missing)?;
-    Ok(Stamp {
-        bytes: metadata.len(),
-        changed: changed.duration_since(UNIX_EPOCH).unwrap_or_default(),
-    })
 }

@@ -33,7 +33,7 @@ mod wait;
 
 pub use down::down;
 pub use error::LabError;
-pub use raise::{Extent, LabMaterial, RaiseError, raise};
 pub use images::load_image;
+pub use raise::{Extent, LabMaterial, RaiseError, raise};
 pub use status::status;
-pub use up::{LabBinaries, up};
+pub use up::{LabBinaries, NodeImage, up};

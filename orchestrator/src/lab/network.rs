@@ -109,10 +109,10 @@ fn used_ranges(addresses: &str, routes: &str) -> serde_json::Result<Vec<(String,
             Some((link.ifname.clone(), range))
         })
     });
-    let routed = routes
+    let reached = routes
         .iter()
         .filter_map(|route| Some((route.dev.clone(), destination(&route.dst)?)));
-    Ok(own.chain(routed).collect())
+    Ok(own.chain(reached).collect())
 }
 
 /// `ip` leaves the prefix out for a single address and calls 0.0.0.0/0 `default`.
@@ -128,12 +128,13 @@ fn destination(text: &str) -> Option<Ipv4Net> {
 pub(crate) async fn ensure_bridge(spec: &LabSpec, paths: &LabPaths) -> Result<(), LabError> {
     let (bridge, alias) = (spec.bridge(), alias_of(paths));
     let address = format!("{}/{}", spec.bridge_address(), spec.subnet.prefix_len());
-    let mut batch = String::new();
+    let mut batch = Vec::new();
     if owner(&bridge, paths) == LinkOwner::Nobody {
-        batch += &format!("link add name {bridge} type bridge\n");
-        batch += &format!("link set dev {bridge} alias {alias}\n");
+        batch.push(format!("link add name {bridge} type bridge"));
+        batch.push(format!("link set dev {bridge} alias {alias}"));
     }
-    batch += &format!("address replace {address} dev {bridge}\nlink set dev {bridge} up\n");
+    batch.push(format!("address replace {address} dev {bridge}"));
+    batch.push(format!("link set dev {bridge} up"));
     run_batch(&batch).await
 }
 
@@ -148,11 +149,15 @@ pub(crate) async fn attach(
     init: i32,
 ) -> Result<(), LabError> {
     let (link, bridge, alias) = (spec.link(node), spec.bridge(), alias_of(paths));
+    let mut batch = Vec::new();
     if owner(&link, paths) == LinkOwner::Nobody {
-        let add = format!("link add name {link} type veth peer name {NODE_LINK} netns {init}\n");
-        run_batch(&format!("{add}link set dev {link} alias {alias}\n")).await?;
+        batch.push(format!(
+            "link add name {link} type veth peer name {NODE_LINK} netns {init}"
+        ));
+        batch.push(format!("link set dev {link} alias {alias}"));
     }
-    run_batch(&format!("link set dev {link} master {bridge} up\n")).await
+    batch.push(format!("link set dev {link} master {bridge} up"));
+    run_batch(&batch).await
 }
 
 /// Removes a link if it is this lab's. A link of a node that has just ended may vanish by itself meanwhile.
@@ -170,8 +175,8 @@ pub(crate) async fn remove(name: &str, paths: &LabPaths) -> Result<(), LabError>
     }
 }
 
-async fn run_batch(batch: &str) -> Result<(), LabError> {
-    command::run_with_input("ip", &["-batch", "-"], batch).await?;
+async fn run_batch(lines: &[String]) -> Result<(), LabError> {
+    command::run_with_input("ip", &["-batch", "-"], &(lines.join("\n") + "\n")).await?;
     Ok(())
 }
 

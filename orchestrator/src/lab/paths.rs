@@ -114,6 +114,16 @@ impl NodePaths {
         self.logs().join(format!("{component}.log"))
     }
 
+    /// What the node sees as `/var/log`.
+    pub(crate) fn var_log(&self) -> PathBuf {
+        self.private().join("var-log")
+    }
+
+    /// Logs of the node's pods.
+    pub fn pod_logs(&self) -> PathBuf {
+        self.var_log().join("pods")
+    }
+
     /// Component configuration files.
     pub fn etc(&self) -> PathBuf {
         self.root.join("etc")

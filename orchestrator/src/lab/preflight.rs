@@ -1,6 +1,6 @@
 //! Looks, before anything is made, whether the machine can carry a lab and nothing is in the way.
 
-use super::cgroup::{self, Hierarchy};
+use super::cgroup::{self, Hierarchies};
 use super::components::BINARIES;
 use super::error::LabError;
 use super::network::{self, LinkOwner};
@@ -30,6 +30,10 @@ const NAMESPACES: [&str; 5] = ["pid", "mnt", "net", "uts", "ipc"];
 const CONTROLLERS: [&str; 4] = ["cpu", "cpuset", "memory", "pids"];
 /// Disk a lab needs beside its binaries: unpacked images, databases, logs.
 const DISK_MIB: u64 = 3_000;
+/// inotify instances of a cluster with one node: API server, controller manager and kubelet have six each.
+const INOTIFY_OF_CLUSTER: usize = 24;
+/// inotify instances of each further node.
+const INOTIFY_OF_NODE: usize = 10;
 /// Number of `CAP_SYS_RESOURCE` (`capabilities(7)`).
 const CAP_SYS_RESOURCE: u32 = 24;
 
@@ -49,7 +53,7 @@ fn has_capability(status: &str, number: u32) -> bool {
 ///
 /// # Errors
 /// What is missing, by name.
-pub(crate) fn check_machine(hierarchies: &[Hierarchy]) -> Result<(), LabError> {
+pub(crate) fn check_machine(hierarchies: &Hierarchies) -> Result<(), LabError> {
     if !rustix::process::geteuid().is_root() {
         return Err(LabError::NotRoot);
     }
@@ -81,7 +85,7 @@ fn is_installed(tool: &str) -> bool {
         .any(|directory| Path::new(directory).join(tool).exists())
 }
 
-fn missing_features(hierarchies: &[Hierarchy]) -> Vec<String> {
+fn missing_features(hierarchies: &Hierarchies) -> Vec<String> {
     let namespaces = NAMESPACES
         .into_iter()
         .filter(|name| !Path::new("/proc/self/ns").join(name).exists())
@@ -153,10 +157,9 @@ pub(crate) fn check_files(binaries: &LabBinaries) -> Result<(), LabError> {
             names: missing,
         });
     }
-    match binaries.images.iter().find(|image| !image.is_file()) {
-        Some(image) => Err(LabError::MissingImage {
-            path: image.clone(),
-        }),
+    let mut tars = binaries.images.iter().map(|image| &image.image.tar);
+    match tars.find(|tar| !tar.is_file()) {
+        Some(tar) => Err(LabError::MissingImage { path: tar.clone() }),
         None => Ok(()),
     }
 }
@@ -168,7 +171,7 @@ pub(crate) fn check_files(binaries: &LabBinaries) -> Result<(), LabError> {
 pub(crate) async fn check_names(
     spec: &LabSpec,
     paths: &LabPaths,
-    hierarchies: &[Hierarchy],
+    hierarchies: &Hierarchies,
 ) -> Result<(), LabError> {
     let nodes = spec.nodes();
     let links = nodes
@@ -186,6 +189,40 @@ pub(crate) async fn check_names(
         }
     }
     network::check_subnet(spec).await
+}
+
+/// Whether the kernel gives the processes of further nodes enough inotify instances. All of root's count together.
+///
+/// # Errors
+/// [`LabError::Inotify`].
+pub(crate) fn check_inotify(clusters: usize, further_nodes: usize) -> Result<(), LabError> {
+    let limit = fs::read_to_string("/proc/sys/fs/inotify/max_user_instances");
+    let Some(limit) = limit.ok().and_then(|text| text.trim().parse().ok()) else {
+        // A kernel without inotify names it by other means.
+        return Ok(());
+    };
+    let needed = clusters * INOTIFY_OF_CLUSTER + further_nodes * INOTIFY_OF_NODE;
+    let free = usize::saturating_sub(limit, inotify_in_use());
+    if needed > free {
+        return Err(LabError::Inotify {
+            needed,
+            free,
+            limit,
+        });
+    }
+    Ok(())
+}
+
+fn inotify_in_use() -> usize {
+    let processes = fs::read_dir("/proc").into_iter().flatten().flatten();
+    let open = processes.filter_map(|process| fs::read_dir(process.path().join("fd")).ok());
+    let files = open
+        .flatten()
+        .flatten()
+        .filter_map(|file| fs::read_link(file.path()).ok());
+    files
+        .filter(|target| target.as_os_str() == "anon_inode:inotify")
+        .count()
 }
 
 /// Makes the lab's directory, or makes sure that the one that is there is a lab's.
@@ -257,6 +294,15 @@ mod tests {
     }
 
     #[test]
+    fn an_inotify_instance_counts_while_it_is_open() {
+        let init = || rustix::fs::inotify::init(rustix::fs::inotify::CreateFlags::CLOEXEC).unwrap();
+        let held: Vec<_> = (0..3).map(|_| init()).collect();
+        assert!(inotify_in_use() >= held.len());
+        let impossible = check_inotify(1_000_000, 0).unwrap_err();
+        assert!(impossible.hint().unwrap().contains("max_user_instances="));
+    }
+
+    #[test]
     fn a_directory_with_something_else_in_it_is_not_taken_over() {
         let dir = tempfile::tempdir().unwrap();
         check_place(dir.path()).unwrap();
@@ -286,6 +332,7 @@ mod tests {
             directory: dir.path().to_owned(),
             images: Vec::new(),
             pause_image: String::new(),
+            addons: std::collections::BTreeMap::new(),
         };
         let error = check_files(&binaries).unwrap_err();
         assert!(matches!(error, LabError::MissingBinaries { names, .. } if names == ["runsc"]));

@@ -1,22 +1,17 @@
 //! A lab that works: components, images, clusters and add-ons, and a look at whether they really answer.
 
-use super::addons::{self, AddonError, AddonImages, AddonSpec};
-use super::api::ClusterApi;
+use super::addons::{AddonImages, AddonSpec};
 use super::build::{self, BuildError, BuildOptions, Components};
 use super::error::LabError;
 use super::image::{self, ImageError, ImageRef, LabImages};
 use super::paths::LabPaths;
-use super::spec::{ClusterSpec, LabRequest};
+use super::spec::{ClusterSpec, GatewayKind, LabRequest, LabSpec};
 use super::state::LabState;
-use super::up::{LabBinaries, up};
+use super::up::{LabBinaries, NodeImage, up};
 use crate::exit::Exit;
 use crate::progress::Progress;
-use futures::future::try_join_all;
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
-
-/// How long the add-ons of a cluster may take to work.
-const PATIENCE: Duration = Duration::from_mins(2);
 
 /// Why there is no working lab.
 #[derive(Debug, thiserror::Error)]
@@ -30,9 +25,6 @@ pub enum RaiseError {
     /// The clusters did not come up.
     #[error(transparent)]
     Lab(#[from] LabError),
-    /// What runs inside the clusters does not work.
-    #[error(transparent)]
-    Addon(#[from] AddonError),
 }
 
 impl RaiseError {
@@ -40,8 +32,8 @@ impl RaiseError {
     pub fn exit(&self) -> Exit {
         match self {
             Self::Lab(error) => error.exit(),
-            Self::Build(_) | Self::Image(_) => Exit::Doctor,
-            Self::Addon(_) => Exit::Infrastructure,
+            Self::Build(error) => error.exit(),
+            Self::Image(error) => error.exit(),
         }
     }
 
@@ -49,11 +41,8 @@ impl RaiseError {
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::Lab(error) => error.hint(),
-            Self::Addon(_) => Some(
-                "`portproof lab status` names the logs; `portproof lab down` removes the lab"
-                    .into(),
-            ),
-            Self::Build(_) | Self::Image(_) => None,
+            Self::Build(error) => error.hint(),
+            Self::Image(error) => error.hint(),
         }
     }
 }
@@ -89,24 +78,44 @@ impl LabMaterial {
         })
     }
 
-    fn binaries(&self) -> LabBinaries {
-        let images = &self.images;
-        let all = [
-            &images.pause,
-            &images.coredns,
-            &images.traefik,
-            &images.envoy_gateway,
-            &images.envoy,
-        ];
-        LabBinaries {
-            directory: self.components.bin().to_owned(),
-            images: all
-                .into_iter()
-                .chain([&self.agent_stack])
-                .map(|image| image.tar.clone())
-                .collect(),
-            pause_image: images.pause.name.clone(),
+    /// What nodes of these clusters get.
+    fn binaries(
+        &self,
+        clusters: &[ClusterSpec],
+        extent: Extent,
+    ) -> Result<LabBinaries, BuildError> {
+        let mut addons = BTreeMap::new();
+        if extent == Extent::Furnished {
+            for cluster in clusters {
+                addons.insert(cluster.role.clone(), self.addons(cluster)?);
+            }
         }
+        Ok(LabBinaries {
+            directory: self.components.bin().to_owned(),
+            images: self.node_images(extent),
+            pause_image: self.images.pause.name.clone(),
+            addons,
+        })
+    }
+
+    /// In the order in which pods need them. A bare cluster runs nothing but sandboxes by itself.
+    fn node_images(&self, extent: Extent) -> Vec<NodeImage> {
+        let images = &self.images;
+        let of = |image: &ImageRef, gateway| NodeImage {
+            image: image.clone(),
+            gateway,
+        };
+        let mut all = vec![of(&images.pause, None)];
+        if extent == Extent::Furnished {
+            all.extend([
+                of(&images.coredns, None),
+                of(&images.traefik, Some(GatewayKind::Traefik)),
+                of(&images.envoy_gateway, Some(GatewayKind::Envoy)),
+                of(&self.agent_stack, None),
+                of(&images.envoy, Some(GatewayKind::Envoy)),
+            ]);
+        }
+        all
     }
 
     fn addons(&self, cluster: &ClusterSpec) -> Result<AddonSpec, BuildError> {
@@ -146,26 +155,7 @@ pub async fn raise(
     kept_logs: &Path,
     progress: &dyn Progress,
 ) -> Result<LabState, RaiseError> {
-    let state = up(request, &material.binaries(), paths, kept_logs, progress).await?;
-    if extent == Extent::Furnished {
-        let clusters = state.spec.clusters.iter();
-        try_join_all(clusters.map(|cluster| furnish(cluster, material, paths, progress))).await?;
-    }
-    Ok(state)
-}
-
-async fn furnish(
-    cluster: &ClusterSpec,
-    material: &LabMaterial,
-    paths: &LabPaths,
-    progress: &dyn Progress,
-) -> Result<(), RaiseError> {
-    let client = ClusterApi::new(paths, &cluster.role)
-        .await?
-        .client()
-        .clone();
-    let spec = material.addons(cluster)?;
-    addons::install(client.clone(), &spec, progress).await?;
-    addons::wait_working(client, &spec, PATIENCE, progress).await?;
-    Ok(())
+    let asked = LabSpec::new(request)?;
+    let binaries = material.binaries(&asked.clusters, extent)?;
+    Ok(up(request, &binaries, paths, kept_logs, progress).await?)
 }

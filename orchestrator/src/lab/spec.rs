@@ -176,6 +176,11 @@ impl LabSpec {
     /// The subnet when nothing else is said.
     pub const DEFAULT_SUBNET: &str = "172.31.0.0/24";
 
+    /// [`Self::DEFAULT_SUBNET`] as a network.
+    pub const fn default_subnet() -> Ipv4Net {
+        Ipv4Net::new_assert(Ipv4Addr::new(172, 31, 0, 0), 24)
+    }
+
     /// Checks a request and fixes what it leaves open: `a` gets Traefik, every other cluster Envoy.
     ///
     /// # Errors

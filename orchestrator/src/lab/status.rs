@@ -1,7 +1,7 @@
 //! `lab status`: what runs, in which version, how much memory it takes, and where its logs are.
 
 use super::api::ClusterApi;
-use super::cgroup::{self, Hierarchy};
+use super::cgroup::{self, Hierarchies};
 use super::error::LabError;
 use super::node::status::{ComponentState, NodeStatus};
 use super::paths::LabPaths;
@@ -119,7 +119,7 @@ pub async fn status(paths: &LabPaths) -> Result<LabStatus, LabError> {
     })
 }
 
-fn remarks(hierarchies: &[Hierarchy]) -> Vec<String> {
+fn remarks(hierarchies: &Hierarchies) -> Vec<String> {
     let mut remarks = Vec::new();
     if cgroup::is_v1(hierarchies) {
         remarks.push("the machine has cgroup v1, which kubelet is told to accept".to_owned());
@@ -137,7 +137,7 @@ async fn cluster_status(
     cluster: &ClusterSpec,
     state: &LabState,
     paths: &LabPaths,
-    hierarchies: &[Hierarchy],
+    hierarchies: &Hierarchies,
 ) -> Result<ClusterStatus, LabError> {
     let nodes = cluster.nodes().into_iter();
     let nodes = nodes.map(|node| node_report(&node, state, paths, hierarchies));
@@ -164,7 +164,7 @@ fn node_report(
     node: &NodeSpec,
     state: &LabState,
     paths: &LabPaths,
-    hierarchies: &[Hierarchy],
+    hierarchies: &Hierarchies,
 ) -> Result<NodeReport, LabError> {
     let files = paths.node(node);
     let init = state.init(paths, node)?;

@@ -1,25 +1,53 @@
 //! `lab up`: from nothing, from a half started lab or from a running one to a running one.
 
-use super::cgroup::Hierarchy;
+use super::addons::AddonSpec;
+use super::cgroup::Hierarchies;
 use super::cluster::Site;
 use super::error::LabError;
+use super::image::ImageRef;
 use super::paths::LabPaths;
-use super::spec::{ClusterSpec, LabRequest, LabSpec};
+use super::spec::{ClusterSpec, GatewayKind, LabRequest, LabSpec};
 use super::state::{LabLock, LabState};
 use super::{cgroup, down, files, network, preflight};
 use crate::progress::Progress;
+use crate::verify::Role;
 use futures::future::try_join_all;
+use std::collections::BTreeMap;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-/// The programs and images a lab is made of.
+/// What a lab is made of.
 #[derive(Clone, Debug)]
 pub struct LabBinaries {
     /// Directory with all component binaries, by name.
     pub directory: PathBuf,
-    /// OCI layout tars that every node gets, the sandbox's first.
-    pub images: Vec<PathBuf>,
+    /// Images of the nodes, the sandbox's first.
+    pub images: Vec<NodeImage>,
     /// Name of the image of every pod's sandbox; one of `images` holds it.
     pub pause_image: String,
+    /// What each cluster gets beyond its nodes; a cluster without an entry stays bare.
+    pub addons: BTreeMap<Role, AddonSpec>,
+}
+
+/// An image that nodes get.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NodeImage {
+    /// The image.
+    pub image: ImageRef,
+    /// The gateway that needs it; every node gets it when there is none.
+    pub gateway: Option<GatewayKind>,
+}
+
+impl LabBinaries {
+    /// The images of a cluster's nodes: not those of a gateway it does not have.
+    pub(crate) fn images_of(&self, cluster: &ClusterSpec) -> Vec<&ImageRef> {
+        let wanted = |image: &&NodeImage| image.gateway.is_none_or(|kind| kind == cluster.gateway);
+        self.images
+            .iter()
+            .filter(wanted)
+            .map(|image| &image.image)
+            .collect()
+    }
 }
 
 /// Brings the lab up and returns when its clusters are ready. What already runs is kept. When it fails, the clusters
@@ -38,9 +66,7 @@ pub async fn up(
     let hierarchies = cgroup::of_host()?;
     preflight::check_machine(&hierarchies)?;
     preflight::check_files(binaries)?;
-    if !paths.state().exists() {
-        preflight::check_names(&asked, paths, &hierarchies).await?;
-    }
+    check_room(&asked, paths, &hierarchies).await?;
     preflight::claim_directory(paths)?;
     let _lock = LabLock::take(paths)?;
     let (state, fresh) = plan(&asked, paths, &hierarchies).await?;
@@ -55,11 +81,30 @@ pub async fn up(
     Ok(state)
 }
 
+/// What would only show while nodes start, looked at before anything is made.
+async fn check_room(
+    asked: &LabSpec,
+    paths: &LabPaths,
+    hierarchies: &Hierarchies,
+) -> Result<(), LabError> {
+    let state = LabState::load(paths)?;
+    if state.is_none() {
+        preflight::check_names(asked, paths, hierarchies).await?;
+    }
+    let runs = |cluster: &&ClusterSpec| {
+        let running = state.as_ref().map(|state| state.runs(paths, cluster));
+        matches!(running, Some(Ok(true)))
+    };
+    let (_, new): (Vec<_>, Vec<_>) = asked.clusters.iter().partition(runs);
+    let nodes: usize = new.iter().map(|cluster| usize::from(cluster.nodes)).sum();
+    preflight::check_inotify(new.len(), nodes - new.len())
+}
+
 /// What the lab is to be, saved before anything of it is started; and the clusters that have to be started.
 async fn plan(
     asked: &LabSpec,
     paths: &LabPaths,
-    hierarchies: &[Hierarchy],
+    hierarchies: &Hierarchies,
 ) -> Result<(LabState, Vec<ClusterSpec>), LabError> {
     let mut state = match LabState::load(paths)? {
         Some(state) => state.joined(asked)?,
@@ -124,13 +169,27 @@ async fn abandon(
     }
 }
 
+/// Component logs and pods' logs.
 fn keep_logs(fresh: &[ClusterSpec], paths: &LabPaths, kept: &Path) -> Result<(), LabError> {
     for node in fresh.iter().flat_map(ClusterSpec::nodes) {
-        let (from, to) = (paths.node(&node).logs(), kept.join(&node.name).join("log"));
-        let entries = std::fs::read_dir(&from).map_err(LabError::io("cannot read", &from))?;
-        files::directory(&to)?;
-        for entry in entries.flatten() {
-            let target = to.join(entry.file_name());
+        let (files, kept) = (paths.node(&node), kept.join(&node.name));
+        copy_files(&files.logs(), &kept.join("log"))?;
+        copy_files(&files.pod_logs(), &kept.join("pods"))?;
+    }
+    Ok(())
+}
+
+fn copy_files(from: &Path, to: &Path) -> Result<(), LabError> {
+    let entries = match std::fs::read_dir(from) {
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
+        read => read.map_err(LabError::io("cannot read", from))?,
+    };
+    files::directory(to)?;
+    for entry in entries.flatten() {
+        let target = to.join(entry.file_name());
+        if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+            copy_files(&entry.path(), &target)?;
+        } else {
             std::fs::copy(entry.path(), &target).map_err(LabError::io("cannot write", &target))?;
         }
     }

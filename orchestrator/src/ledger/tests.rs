@@ -91,7 +91,7 @@ proptest! {
                 continue;
             }
             let entries = read.unwrap().entries;
-            let line_feeds = cut.iter().filter(|&&byte| byte == b'\n').count();
+            let line_feeds = cut.split(|&byte| byte == b'\n').count() - 1;
             prop_assert!(entries.len() >= line_feeds.saturating_sub(1));
             prop_assert_eq!(&entries[..], &whole.entries[..entries.len()]);
         }

@@ -1,6 +1,7 @@
 //! Where clusters come from. A provider says how a cluster is reached and what it offers; it makes no calls to it.
 
 pub mod existing;
+pub mod lab;
 
 use crate::cluster::{Cluster, ClusterAccess};
 use crate::exit::Exit;

@@ -12,7 +12,7 @@ use crate::verify::evidence::{
     EgressObservation, RuntimeEvidence, SplitChange, TaskTranscript, TrafficRecord,
 };
 use portproof_proto::CHUNK_BYTES;
-use portproof_proto::bundle::Bundle;
+use portproof_proto::bundle::{self, Bundle, BundleError};
 use portproof_proto::v1;
 use std::time::Duration;
 use tonic::{Request, Response, Status, Streaming};
@@ -157,6 +157,9 @@ impl AgentClient {
             let mut bytes = Vec::new();
             while let Some(chunk) = chunks.next().await? {
                 bytes.extend_from_slice(&chunk.data);
+                if bytes.len() as u64 > bundle::MAX_BYTES {
+                    return Err(BundleError::TooLarge.into());
+                }
             }
             Ok(Bundle::decode(&bytes)?)
         })

@@ -1,6 +1,8 @@
 //! Why a call to a control agent gave no answer.
 
+use crate::exit::Exit;
 use portproof_proto::bundle::BundleError;
+use std::error::Error as _;
 use std::time::Duration;
 use tonic::{Code, Status};
 
@@ -10,6 +12,15 @@ pub enum RpcError {
     /// No connection: the pod, the port-forward or the handshake.
     #[error("the control agent cannot be reached")]
     Connect(#[source] tonic::transport::Error),
+    /// The connection broke before the agent had answered.
+    #[error("the connection to the control agent broke during `{call}`")]
+    Transport {
+        /// The call.
+        call: &'static str,
+        /// How it broke.
+        #[source]
+        source: Box<Status>,
+    },
     /// The agent answered with an error.
     #[error("`{call}` was answered with {code:?}: {message}")]
     Status {
@@ -51,11 +62,58 @@ pub enum RpcError {
 }
 
 impl RpcError {
+    /// Sorts a failed call into an answer of the agent and trouble on the way: only the latter has a local cause.
     pub(super) fn status(call: &'static str, status: &Status) -> Self {
+        if status.source().is_some() {
+            return Self::Transport {
+                call,
+                source: Box::new(status.clone()),
+            };
+        }
         Self::Status {
             call,
             code: status.code(),
             message: status.message().to_owned(),
+        }
+    }
+
+    /// Whether the way to the agent failed and not the agent's work: worth another try, and never a verdict.
+    pub const fn is_infrastructure(&self) -> bool {
+        match self {
+            Self::Connect(_)
+            | Self::Transport { .. }
+            | Self::Deadline { .. }
+            | Self::Truncated { .. } => true,
+            Self::Status { code, .. } => matches!(
+                code,
+                Code::Unavailable | Code::DeadlineExceeded | Code::Cancelled
+            ),
+            Self::Protocol { .. } | Self::Bundle(_) | Self::RunId(_) => false,
+        }
+    }
+
+    /// What to do about it, where there is something to say.
+    pub const fn hint(&self) -> Option<&'static str> {
+        match self {
+            Self::Connect(_) | Self::Transport { .. } => Some(
+                "is the pod `control` of the run's namespace still running, and was it restarted?",
+            ),
+            Self::Status {
+                code: Code::Unauthenticated | Code::PermissionDenied,
+                ..
+            } => Some("the agent belongs to another run: clean that run up and start again"),
+            Self::Deadline { .. } => {
+                Some("the log of the pod `control` in the run's namespace says what it waits for")
+            }
+            _ => None,
+        }
+    }
+
+    /// With what the process ends when nothing better is known.
+    pub const fn exit(&self) -> Exit {
+        match self {
+            Self::Bundle(_) | Self::RunId(_) => Exit::Usage,
+            _ => Exit::Infrastructure,
         }
     }
 }

@@ -22,3 +22,8 @@ pub use request::{
     ProvisionProgress, StackPlan, TaskOrder,
 };
 pub use spans::SpanStore;
+
+#[cfg(test)]
+mod fake_agent;
+#[cfg(test)]
+mod tests;

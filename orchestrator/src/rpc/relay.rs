@@ -25,7 +25,7 @@ pub struct Relay {
 impl Relay {
     pub(super) async fn start(client: Client) -> Result<Self, RpcError> {
         let store = Arc::new(SpanStore::default());
-        let stream = Subscription::open(client.clone(), 0).await?;
+        let stream = Subscription::open(client.clone()).await?;
         let task = tokio::spawn(collect(client, stream, Arc::clone(&store)));
         Ok(Self { store, task })
     }
@@ -48,9 +48,9 @@ struct Subscription {
 }
 
 impl Subscription {
-    async fn open(mut client: Client, acknowledged: u64) -> Result<Self, RpcError> {
+    async fn open(mut client: Client) -> Result<Self, RpcError> {
         let (acks, receiver) = mpsc::channel(ACKS);
-        let _ = acks.send(TelemetryAck { acknowledged }).await;
+        let _ = acks.send(TelemetryAck { acknowledged: 0 }).await;
         let outcome = client.relay_telemetry(ReceiverStream::new(receiver)).await;
         let batches = outcome
             .map_err(|status| RpcError::status(CALL, &status))?
@@ -59,31 +59,87 @@ impl Subscription {
     }
 }
 
-/// Reads batches until told to stop; a broken stream is opened again from the last batch held, so nothing is lost.
+/// Reads batches until told to stop; a broken stream is opened again, and the agent sends what was not acknowledged.
 async fn collect(client: Client, mut stream: Subscription, store: Arc<SpanStore>) {
-    let mut held = 0;
+    let mut intake = Intake::new(store);
     loop {
-        if let Ok(Some(batch)) = stream.batches.message().await {
-            held = take_in(&store, &batch, held);
-            let _ = stream.acks.send(TelemetryAck { acknowledged: held }).await;
-            continue;
+        while let Ok(Some(batch)) = stream.batches.message().await {
+            let acknowledged = intake.take(&batch);
+            let _ = stream.acks.send(TelemetryAck { acknowledged }).await;
         }
-        stream = loop {
-            tokio::time::sleep(RECONNECT_PAUSE).await;
-            if let Ok(stream) = Subscription::open(client.clone(), held).await {
-                break stream;
-            }
-        };
+        stream = reopen(&client).await;
+        intake.reopened();
     }
 }
 
-/// Stores a batch and gives back the highest sequence number held; gaps and bad bytes count as lost.
-fn take_in(store: &SpanStore, batch: &TelemetryBatch, held: u64) -> u64 {
-    if batch.sequence <= held {
-        return held;
+/// Begins at zero: an agent that was restarted counts from one again, and one that was not has forgotten what it
+/// knows to be held.
+async fn reopen(client: &Client) -> Subscription {
+    loop {
+        tokio::time::sleep(RECONNECT_PAUSE).await;
+        if let Ok(stream) = Subscription::open(client.clone()).await {
+            return stream;
+        }
     }
-    let gap = batch.sequence - held - 1;
-    let unreadable = u64::from(store.ingest(&batch.otlp).is_err());
-    store.note_lost(batch.dropped.max(gap) + unreadable);
-    batch.sequence
 }
+
+/// Puts batches into the store and keeps account of what is missing.
+struct Intake {
+    store: Arc<SpanStore>,
+    held: u64,
+    /// No batch has arrived since the stream was opened again.
+    resuming: bool,
+    /// Batches missing or unreadable here.
+    missed: u64,
+    /// Batches the agents dropped, of agents that have been restarted since.
+    dropped_before: u64,
+    /// Batches the present agent says it dropped.
+    dropped: u64,
+}
+
+impl Intake {
+    const fn new(store: Arc<SpanStore>) -> Self {
+        Self {
+            store,
+            held: 0,
+            resuming: false,
+            missed: 0,
+            dropped_before: 0,
+            dropped: 0,
+        }
+    }
+
+    const fn reopened(&mut self) {
+        self.resuming = true;
+    }
+
+    /// Stores a batch and gives back the highest sequence number held; gaps and unreadable bytes count as lost.
+    fn take(&mut self, batch: &TelemetryBatch) -> u64 {
+        let new = self.store.ingest(&batch.otlp);
+        self.missed += u64::from(new.is_err() && batch.sequence > self.held);
+        self.follow(batch, new.is_ok_and(|spans| spans > 0));
+        self.store
+            .note_lost(self.missed + self.dropped_before + self.dropped);
+        self.held
+    }
+
+    fn follow(&mut self, batch: &TelemetryBatch, has_news: bool) {
+        let again = batch.sequence <= self.held;
+        if again && !(self.resuming && has_news) {
+            return;
+        }
+        if again {
+            // News under an old number: the agent was restarted, and what it had spooled is gone.
+            self.missed += 1;
+            self.dropped_before += self.dropped;
+        } else {
+            self.missed += batch.sequence - self.held - 1;
+        }
+        self.held = batch.sequence;
+        self.dropped = batch.dropped;
+        self.resuming = false;
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -8,6 +8,7 @@ use opentelemetry_proto::tonic::trace::v1 as otlp;
 use prost::Message as _;
 use serde_json::Value;
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::watch;
@@ -23,26 +24,38 @@ pub struct SpanStore {
 }
 
 impl SpanStore {
-    /// Takes in one batch of OTLP bytes.
+    /// Takes in one batch of OTLP bytes; gives back how many of its spans are new.
     ///
     /// # Errors
     /// When the bytes are no `ExportTraceServiceRequest`.
-    pub fn ingest(&self, bytes: &[u8]) -> Result<(), prost::DecodeError> {
+    pub fn ingest(&self, bytes: &[u8]) -> Result<usize, prost::DecodeError> {
         let request = ExportTraceServiceRequest::decode(bytes)?;
-        {
-            let mut traces = self.traces();
-            for span in spans(request) {
-                let trace = traces.entry(span.trace_id.clone()).or_default();
-                trace.entry(span.span_id.clone()).or_insert(span);
-            }
-        }
+        let new = self.insert(spans(request));
         self.arrivals.send_modify(|count| *count += 1);
-        Ok(())
+        Ok(new)
     }
 
-    /// Notes how many batches are known to be lost.
+    fn insert(&self, spans: Vec<Span>) -> usize {
+        let mut traces = self.traces();
+        let mut new = 0;
+        for span in spans {
+            let trace = traces.entry(span.trace_id.clone()).or_default();
+            if let Entry::Vacant(place) = trace.entry(span.span_id.clone()) {
+                place.insert(span);
+                new += 1;
+            }
+        }
+        new
+    }
+
+    /// Notes how many batches are known to be lost by now.
     pub fn note_lost(&self, batches: u64) {
         self.lost.send_modify(|lost| *lost = (*lost).max(batches));
+    }
+
+    /// How many batches are known to be lost.
+    pub fn lost(&self) -> u64 {
+        *self.lost.borrow()
     }
 
     /// Waits until the spans of a trace satisfy `complete`, or until the deadline; gives back what there is.
@@ -63,7 +76,7 @@ impl SpanStore {
         let timed_out = satisfied.await.is_err();
         TraceEvidence {
             spans: self.trace(trace_id),
-            lost_batches: *self.lost.borrow(),
+            lost_batches: self.lost(),
             timed_out,
         }
     }

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 /// Results that later steps build on.
 #[derive(Default)]
 pub(super) struct Carried {
-    /// What was exported from the source cluster.
+    /// The Tools the agents shall know: what was seeded, or what was exported since.
     pub source: Option<Bundle>,
     /// What the agents did, by role.
     pub transcripts: BTreeMap<Role, Vec<TaskTranscript>>,

@@ -30,7 +30,9 @@ pub(super) async fn run(
     events: &EventSender,
 ) -> Cleaned {
     let began = Instant::now();
-    let all = clusters.iter().map(|reached| clean(run, directory, ledger, &reached.cluster));
+    let all = clusters
+        .iter()
+        .map(|reached| clean(run, directory, ledger, &reached.cluster));
     let cleaned = tokio::select! {
         biased;
         () = stop.at_once.cancelled() => vec![Cleaned {
@@ -39,7 +41,9 @@ pub(super) async fn run(
         }],
         cleaned = join_all(all) => cleaned,
     };
-    let cleaned = cleaned.into_iter().fold(Cleaned::default(), Cleaned::joined);
+    let cleaned = cleaned
+        .into_iter()
+        .fold(Cleaned::default(), Cleaned::joined);
     events.send(EventKind::CleanupFinished {
         removed: cleaned.removed,
         left: cleaned.left.clone(),
@@ -48,17 +52,34 @@ pub(super) async fn run(
     cleaned
 }
 
-async fn clean(run: &RunId, directory: &RunDirectory, ledger: &Ledger, cluster: &Cluster) -> Cleaned {
+async fn clean(
+    run: &RunId,
+    directory: &RunDirectory,
+    ledger: &Ledger,
+    cluster: &Cluster,
+) -> Cleaned {
     let record = match ledger::read(&directory.ledger()) {
         Ok(record) => record,
         Err(error) => {
-            return Cleaned { removed: 0, left: vec![format!("{}: the ledger cannot be read ({error})", cluster.role())] };
+            return Cleaned {
+                removed: 0,
+                left: vec![format!(
+                    "{}: the ledger cannot be read ({error})",
+                    cluster.role()
+                )],
+            };
         }
     };
     let outstanding = record.outstanding(cluster.uid());
     let report = cluster::cleanup(cluster, run.as_str(), outstanding, Some(ledger), DEADLINE).await;
-    let left = report.left.iter().map(|left| format!("{}: {} ({})", cluster.role(), left.object, left.reason));
-    Cleaned { removed: report.removed, left: left.collect() }
+    let left = report
+        .left
+        .iter()
+        .map(|left| format!("{}: {} ({})", cluster.role(), left.object, left.reason));
+    Cleaned {
+        removed: report.removed,
+        left: left.collect(),
+    }
 }
 
 impl Cleaned {

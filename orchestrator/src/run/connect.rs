@@ -12,6 +12,7 @@ use crate::rpc::{self, AgentDescription, Credentials, PkiError, RpcError, RunAut
 use crate::scenario::Scenario;
 use crate::verify::Role;
 use futures::future::{join_all, try_join_all};
+use jiff::Timestamp;
 use portproof_proto::names;
 use std::time::Duration;
 
@@ -19,7 +20,7 @@ const CONTROL_DEADLINE: Duration = Duration::from_mins(1);
 
 /// Why a cluster cannot be spoken to.
 #[derive(Debug, thiserror::Error)]
-pub enum ConnectError {
+pub(super) enum ConnectError {
     /// The user asked to stop.
     #[error("interrupted")]
     Interrupted,
@@ -76,13 +77,19 @@ impl Reached {
 }
 
 /// Connects to every cluster side by side and checks that they are different ones.
-pub(super) async fn reach(scenario: &Scenario, resolved: Vec<Resolved>) -> Result<Vec<Reached>, ConnectError> {
+pub(super) async fn reach(
+    scenario: &Scenario,
+    resolved: Vec<Resolved>,
+) -> Result<Vec<Reached>, ConnectError> {
     let connected = try_join_all(resolved.into_iter().map(|resolved| async {
         let cluster = Cluster::connect(resolved.role.clone(), resolved.access.clone()).await?;
         Ok::<_, ClusterError>(Reached { cluster, resolved })
     }));
     let connected = connected.await?;
-    let clusters: Vec<_> = connected.iter().map(|reached| reached.cluster.clone()).collect();
+    let clusters: Vec<_> = connected
+        .iter()
+        .map(|reached| reached.cluster.clone())
+        .collect();
     provider::check_identities(&clusters, scenario.allow_same_cluster)?;
     Ok(connected)
 }
@@ -118,8 +125,16 @@ pub(super) async fn bootstrap(
 ) -> Result<Sessions, ConnectError> {
     let authority = RunAuthority::new(plan.run.as_str())?;
     let client = authority.client()?;
-    let sessions = join_all(clusters.iter().map(|reached| open(plan, ledger, reached, &authority, &client))).await;
-    sessions.into_iter().map(|session| session.map(|session| (session.role.clone(), session))).collect()
+    let sessions = join_all(
+        clusters
+            .iter()
+            .map(|reached| open(plan, ledger, reached, &authority, &client)),
+    )
+    .await;
+    sessions
+        .into_iter()
+        .map(|session| session.map(|session| (session.role.clone(), session)))
+        .collect()
 }
 
 async fn open(
@@ -137,13 +152,19 @@ async fn open(
         namespace: plan.run.namespace(),
         cluster_uid: cluster.uid().to_owned(),
         image: plan.image.clone(),
-        image_pull_policy: reached.resolved.image_pull_policy.to_owned(),
+        image_pull_policy: reached.resolved.image_pull_policy.to_string(),
+        began: Timestamp::now(),
     };
     let server = authority.server(role.as_str())?;
     let pod = bootstrap_cluster(cluster, ledger, &bootstrap, &server, CONTROL_DEADLINE).await?;
     let dial = dial_pod(cluster, &bootstrap.namespace, &pod, names::CONTROL_PORT);
-    let failed = |source| ConnectError::Agent { role: role.clone(), source };
-    let agent = rpc::connect(plan.run.as_str(), role.as_str(), client, dial).await.map_err(failed)?;
+    let failed = |source| ConnectError::Agent {
+        role: role.clone(),
+        source,
+    };
+    let agent = rpc::connect(plan.run.as_str(), role.as_str(), client, dial)
+        .await
+        .map_err(failed)?;
     check_agent(plan, cluster, &agent.describe().await.map_err(failed)?)?;
     let relay = agent.relay().await.map_err(failed)?;
     Ok(Session {
@@ -156,7 +177,11 @@ async fn open(
     })
 }
 
-fn check_agent(plan: &RunPlan, cluster: &Cluster, agent: &AgentDescription) -> Result<(), ConnectError> {
+fn check_agent(
+    plan: &RunPlan,
+    cluster: &Cluster,
+    agent: &AgentDescription,
+) -> Result<(), ConnectError> {
     if agent.run_id == plan.run.as_str() && agent.cluster_uid == cluster.uid() {
         return Ok(());
     }

@@ -12,9 +12,9 @@ use super::steps::{self, Bench};
 use crate::ledger::Ledger;
 use crate::provider::Resolved;
 use crate::scenario::Step;
+use crate::verify::Role;
 use std::error::Error;
 use std::time::Instant;
-use crate::verify::Role;
 
 const CLUSTERS: &str = "clusters";
 const BOOTSTRAP: &str = "bootstrap";
@@ -40,15 +40,29 @@ impl Executor<'_> {
             return Cleaned::default();
         };
         let (ledger, clusters) = ledger;
-        let sessions = self.step(BOOTSTRAP, &roles(&clusters), async {
-            connect::bootstrap(&self.plan, &ledger, &clusters).await.map_err(Failure::from)
+        let roles = roles(&clusters);
+        let sessions = self.step(BOOTSTRAP, &roles, async {
+            connect::bootstrap(&self.plan, &ledger, &clusters)
+                .await
+                .map_err(Failure::from)
         });
         if let Some(sessions) = sessions.await {
             self.scenario_steps(&ledger, &sessions).await;
         } else {
-            self.skip(&self.plan.scenario.steps, "the clusters could not be prepared");
+            self.skip(
+                &self.plan.scenario.steps,
+                "the clusters could not be prepared",
+            );
         }
-        cleanup::run(&self.plan.run, self.directory, &ledger, &clusters, &self.stop, &self.events).await
+        cleanup::run(
+            &self.plan.run,
+            self.directory,
+            &ledger,
+            &clusters,
+            &self.stop,
+            &self.events,
+        )
+        .await
     }
 
     /// Reaches every cluster and begins the ledger, which names them.
@@ -64,8 +78,13 @@ impl Executor<'_> {
         });
         let reached = reached.await;
         match &reached {
-            Some((_, clusters)) => clusters.iter().for_each(|cluster| self.events.send(cluster.event())),
-            None => self.skip(&self.plan.scenario.steps, "the clusters could not be reached"),
+            Some((_, clusters)) => clusters
+                .iter()
+                .for_each(|cluster| self.events.send(cluster.event())),
+            None => self.skip(
+                &self.plan.scenario.steps,
+                "the clusters could not be reached",
+            ),
         }
         reached
     }
@@ -74,8 +93,18 @@ impl Executor<'_> {
         let mut carried = Carried::default();
         let mut steps = self.plan.scenario.steps.iter();
         while let Some(step) = steps.next() {
-            let bench = Bench { plan: &self.plan, ledger, sessions, events: &self.events, step: &step.id };
-            let work = async { steps::run(&bench, step, &mut carried).await.map_err(Failure::from) };
+            let bench = Bench {
+                plan: &self.plan,
+                ledger,
+                sessions,
+                events: &self.events,
+                step: &step.id,
+            };
+            let work = async {
+                steps::run(&bench, step, &mut carried)
+                    .await
+                    .map_err(Failure::from)
+            };
             if self.step(&step.id, &step.roles, work).await.is_none() {
                 self.skip(steps.as_slice(), &format!("`{}` did not complete", step.id));
                 return;
@@ -90,7 +119,10 @@ impl Executor<'_> {
         roles: &[Role],
         work: impl Future<Output = Result<T, Failure>>,
     ) -> Option<T> {
-        self.events.send(EventKind::StepStarted { step: id.to_owned(), roles: roles.to_vec() });
+        self.events.send(EventKind::StepStarted {
+            step: id.to_owned(),
+            roles: roles.to_vec(),
+        });
         let began = Instant::now();
         let ended = tokio::select! {
             biased;
@@ -99,7 +131,12 @@ impl Executor<'_> {
         };
         let (result, outcome) = match ended {
             Ok(result) => (Some(result), StepOutcome::Completed),
-            Err(error) => (None, StepOutcome::Error { message: chain(error.as_ref()) }),
+            Err(error) => (
+                None,
+                StepOutcome::Error {
+                    message: chain(error.as_ref()),
+                },
+            ),
         };
         self.events.send(EventKind::StepFinished {
             step: id.to_owned(),
@@ -111,14 +148,23 @@ impl Executor<'_> {
 
     fn skip(&self, steps: &[Step], reason: &str) {
         for step in steps {
-            let outcome = StepOutcome::Skipped { reason: reason.to_owned() };
-            self.events.send(EventKind::StepFinished { step: step.id.clone(), elapsed_ms: 0, outcome });
+            let outcome = StepOutcome::Skipped {
+                reason: reason.to_owned(),
+            };
+            self.events.send(EventKind::StepFinished {
+                step: step.id.clone(),
+                elapsed_ms: 0,
+                outcome,
+            });
         }
     }
 }
 
 fn roles(clusters: &[connect::Reached]) -> Vec<Role> {
-    clusters.iter().map(|cluster| cluster.cluster.role().clone()).collect()
+    clusters
+        .iter()
+        .map(|cluster| cluster.cluster.role().clone())
+        .collect()
 }
 
 /// An error with all its causes, as one line.
@@ -126,7 +172,8 @@ pub(super) fn chain(error: &(dyn Error + Send + Sync + 'static)) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(source) = cause {
-        text += &format!(": {source}");
+        text.push_str(": ");
+        text.push_str(&source.to_string());
         cause = source.source();
     }
     text

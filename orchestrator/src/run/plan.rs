@@ -16,7 +16,11 @@ pub(super) struct RunPlan {
 impl RunPlan {
     /// The deviations that the agent of a cluster puts into the stack.
     pub(super) fn agent_faults(&self, role: &Role) -> Vec<rpc::Fault> {
-        self.scenario.faults_on(role).into_iter().filter_map(agent_fault).collect()
+        self.scenario
+            .faults_on(role)
+            .into_iter()
+            .filter_map(agent_fault)
+            .collect()
     }
 
     /// Whether a cluster gets a deviation.

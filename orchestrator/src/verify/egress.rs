@@ -198,7 +198,7 @@ fn fact(seen: &EgressObservation) -> Fact {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
 
     fn seen(
@@ -228,7 +228,7 @@ mod tests {
     }
 
     /// Controls, attempts, controls, and both probes of the allowed peer: 4 + 4 + 2.
-    fn good() -> Vec<EgressObservation> {
+    pub(crate) fn good() -> Vec<EgressObservation> {
         let mut all = Vec::new();
         for phase in [Phase::Before, Phase::After] {
             for transport in [Transport::Tcp, Transport::Udp] {

@@ -138,10 +138,10 @@ fn facts(sandbox: &KernelFingerprint, control: &KernelFingerprint) -> Vec<Fact> 
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
 
-    fn control() -> KernelFingerprint {
+    pub(crate) fn control() -> KernelFingerprint {
         KernelFingerprint {
             pod: "probe-control-1".into(),
             node: "a-1".into(),
@@ -157,7 +157,7 @@ mod tests {
         }
     }
 
-    fn gvisor() -> KernelFingerprint {
+    pub(crate) fn gvisor() -> KernelFingerprint {
         KernelFingerprint {
             pod: "interpreter-1".into(),
             release: "4.19.0-gvisor".into(),

@@ -13,7 +13,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 const RBAC: &str = "rbac.authorization.k8s.io/v1";
-const DEADLINE: Duration = Duration::from_secs(60);
+const DEADLINE: Duration = Duration::from_mins(1);
 
 async fn connect(role: &str) -> Cluster {
     let role = Role::new(role).unwrap();

@@ -1,6 +1,6 @@
 //! One object: checked, then created from exactly the bytes the bundle carries.
 
-use super::{ImportError, MANAGER, Target};
+use super::{ImportError, Target};
 use crate::control::api::{ApiError, Create, Kind, text};
 use crate::control::stack::object_ref;
 use http::StatusCode;
@@ -52,7 +52,7 @@ impl Target<'_> {
             return found_there(sending.object, &found);
         }
         let create = Create {
-            manager: MANAGER,
+            manager: self.manager,
             dry_run: self.dry_run,
         };
         match self

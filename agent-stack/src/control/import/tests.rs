@@ -10,6 +10,15 @@ use portproof_proto::v1::{BundleChunk, ImportOptions, ImportRequest};
 use serde_json::{Value, json};
 
 const NAMESPACE: &str = "portproof-r1";
+
+fn home() -> Home {
+    Home {
+        run_id: "r1".into(),
+        role: "b".into(),
+        namespace: NAMESPACE.into(),
+        cluster_uid: "c".into(),
+    }
+}
 const TOOL_PATH: &str = "/apis/tools.portproof.dev/v1alpha1/namespaces/portproof-r1/tools/t";
 
 fn crd() -> Value {
@@ -53,7 +62,7 @@ async fn import_into(
         dry_run,
     };
     let (events, mut received) = Events::channel();
-    import(&api.server(), NAMESPACE, &parcel, &events)
+    import(&api.server(), &home(), &parcel, &events)
         .await
         .unwrap();
     drop(events);
@@ -93,6 +102,19 @@ async fn the_request_is_the_canonical_form_of_what_was_carried() {
         assert_eq!(result.source_digest, result.request_digest);
         assert_eq!(result.source_digest, result.admitted_digest);
         assert!(result.object.as_ref().unwrap().uid.starts_with("uid-"));
+    }
+}
+
+#[tokio::test]
+async fn whatever_an_import_creates_names_the_run_as_its_field_manager() {
+    let api = cluster();
+    import_into(&api, &[crd()], &[tool()], false).await;
+    for path in [&Kind::CRD.object("", CRD_NAME), TOOL_PATH] {
+        let created = api.get(path).unwrap();
+        assert_eq!(
+            created["metadata"]["managedFields"][0]["manager"],
+            names::run_field_manager("r1")
+        );
     }
 }
 
@@ -203,7 +225,7 @@ async fn an_api_server_in_trouble_breaks_the_import_off() {
         dry_run: false,
     };
     let (events, _received) = Events::channel();
-    let error = import(&api.server(), NAMESPACE, &parcel, &events)
+    let error = import(&api.server(), &home(), &parcel, &events)
         .await
         .unwrap_err();
     assert_eq!(Status::from(error).code(), Code::Unavailable);

@@ -65,16 +65,18 @@ async fn only_what_this_run_provisioned_goes() {
 async fn imported_objects_go_and_those_of_others_stay() {
     let api = FakeApi::default();
     crd(&api);
-    let document = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "mine", "namespace": NAMESPACE}});
-    let create = Create {
-        manager: import::MANAGER,
-        dry_run: false,
-    };
     let collection = Kind::CONFIG_MAP.collection(NAMESPACE);
-    api.server()
-        .create(&collection, document.to_string().into_bytes(), create)
-        .await
-        .unwrap();
+    for (name, run) in [("mine", "r1"), ("of-another-run", "r2")] {
+        let document = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name, "namespace": NAMESPACE}});
+        let create = Create {
+            manager: &run_field_manager(run),
+            dry_run: false,
+        };
+        api.server()
+            .create(&collection, document.to_string().into_bytes(), create)
+            .await
+            .unwrap();
+    }
     api.put(
         &Kind::CONFIG_MAP.object(NAMESPACE, "kube-root-ca.crt"),
         labelled(Kind::CONFIG_MAP, "kube-root-ca.crt", "", ""),

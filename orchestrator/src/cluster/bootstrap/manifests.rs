@@ -3,9 +3,13 @@
 use crate::rpc::Credentials;
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
+use jiff::{SignedDuration, Timestamp};
 use portproof_proto::names::{self, Part};
 use portproof_proto::tool;
 use serde_json::{Value, json};
+
+/// No run takes this long: what is still there by then was left behind.
+const LIFETIME: SignedDuration = SignedDuration::from_hours(24);
 
 /// What the bootstrap of one cluster depends on.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,10 +26,12 @@ pub struct Bootstrap {
     pub image: String,
     /// Pull policy of the image.
     pub image_pull_policy: String,
+    /// When the run began.
+    pub began: Timestamp,
 }
 
 /// Every object, in the order of its creation.
-pub fn objects(plan: &Bootstrap, credentials: &Credentials) -> Vec<Value> {
+pub(super) fn objects(plan: &Bootstrap, credentials: &Credentials) -> Vec<Value> {
     vec![
         namespace(plan),
         cluster_role(plan),
@@ -49,6 +55,22 @@ fn labels(plan: &Bootstrap) -> Value {
     })
 }
 
+/// The times on everything cluster-scoped, so that what was left behind can be told from what is in use.
+fn times(plan: &Bootstrap) -> Value {
+    let expires = plan
+        .began
+        .saturating_add(LIFETIME)
+        .unwrap_or(Timestamp::MAX);
+    json!({
+        names::CREATED_AT_ANNOTATION: seconds(plan.began),
+        names::EXPIRES_AT_ANNOTATION: seconds(expires),
+    })
+}
+
+fn seconds(time: Timestamp) -> String {
+    format!("{time:.0}")
+}
+
 fn pod_labels(plan: &Bootstrap) -> Value {
     let mut labels = labels(plan);
     labels[names::PART_LABEL] = CONTROL.into();
@@ -62,7 +84,8 @@ fn namespaced(plan: &Bootstrap, name: &str) -> Value {
 fn namespace(plan: &Bootstrap) -> Value {
     let mut labels = labels(plan);
     labels["pod-security.kubernetes.io/enforce"] = "restricted".into();
-    json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": plan.namespace, "labels": labels}})
+    json!({"apiVersion": "v1", "kind": "Namespace", 
+        "metadata": {"name": plan.namespace, "labels": labels, "annotations": times(plan)}})
 }
 
 fn service_account(plan: &Bootstrap) -> Value {
@@ -78,7 +101,7 @@ fn cluster_scoped(plan: &Bootstrap) -> String {
 fn cluster_role(plan: &Bootstrap) -> Value {
     json!({
         "apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRole",
-        "metadata": {"name": cluster_scoped(plan), "labels": labels(plan)},
+        "metadata": {"name": cluster_scoped(plan), "labels": labels(plan), "annotations": times(plan)},
         "rules": [
             {"apiGroups": [""], "resources": ["namespaces"], "resourceNames": ["kube-system"], "verbs": ["get"]},
             {"apiGroups": [""], "resources": ["nodes"], "verbs": ["get", "list"]},
@@ -96,7 +119,7 @@ fn cluster_role(plan: &Bootstrap) -> Value {
 fn cluster_role_binding(plan: &Bootstrap) -> Value {
     json!({
         "apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRoleBinding",
-        "metadata": {"name": cluster_scoped(plan), "labels": labels(plan)},
+        "metadata": {"name": cluster_scoped(plan), "labels": labels(plan), "annotations": times(plan)},
         "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": cluster_scoped(plan)},
         "subjects": [{"kind": "ServiceAccount", "name": CONTROL, "namespace": plan.namespace}],
     })
@@ -216,6 +239,7 @@ mod tests {
             cluster_uid: "uid".into(),
             image: "docker.io/portproof/agent-stack:x".into(),
             image_pull_policy: "Never".into(),
+            began: Timestamp::from_second(1_800_000_000).unwrap(),
         }
     }
 
@@ -252,7 +276,7 @@ mod tests {
         let rules = all()
             .into_iter()
             .filter_map(|object| object.get("rules").cloned());
-        let text = Value::from_iter(rules).to_string();
+        let text = rules.collect::<Value>().to_string();
         assert!(!text.contains("\"*\""), "{text}");
     }
 }

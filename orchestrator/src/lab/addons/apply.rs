@@ -7,8 +7,9 @@ use kube::{Client, ResourceExt as _};
 use portproof_proto::names::FIELD_MANAGER;
 use std::time::{Duration, Instant};
 
-/// How long the API server may take to serve a new kind or to make a namespace's service account.
-const PATIENCE: Duration = Duration::from_secs(30);
+/// How long the API server may take to serve a new kind or to make a namespace's service account. A second or two is
+/// usual; a busy machine takes much longer, and there giving up helps nobody.
+const PATIENCE: Duration = Duration::from_mins(2);
 /// Between two tries.
 const PAUSE: Duration = Duration::from_millis(50);
 
@@ -54,7 +55,7 @@ impl Applier {
             {
                 Ok(_) => return Ok(()),
                 Err(error) if passes(&error) && start.elapsed() < PATIENCE => {
-                    tokio::time::sleep(PAUSE).await
+                    tokio::time::sleep(PAUSE).await;
                 }
                 Err(source) => {
                     return Err(AddonError::Apply {
@@ -79,7 +80,7 @@ impl Applier {
             }
             if start.elapsed() > PATIENCE {
                 return Err(AddonError::NotWorking {
-                    what: format!("{} is not served", describe(crd)),
+                    what: format!("{} is served", describe(crd)),
                     waited: start.elapsed(),
                     last: stored.data["status"].to_string(),
                     hints: String::new(),

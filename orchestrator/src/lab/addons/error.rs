@@ -53,10 +53,16 @@ pub enum AddonError {
     /// A certificate could not be made.
     #[error("certificates for Envoy Gateway could not be made")]
     Certificate(#[from] rcgen::Error),
+    /// Earlier probes were interrupted, and what they left does not go away.
+    #[error("the namespace `{namespace}` of earlier probes is being removed, but does not go away")]
+    Leftover {
+        /// The namespace.
+        namespace: String,
+    },
     /// Something did not come to work in time.
-    #[error("{what} after {} s: {last}{hints}", waited.as_secs())]
+    #[error("not seen within {} s: {what}; at the last try: {last}{hints}", waited.as_secs())]
     NotWorking {
-        /// What does not work.
+        /// What should have been seen.
         what: String,
         /// How long it was tried.
         waited: Duration,

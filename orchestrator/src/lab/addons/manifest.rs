@@ -5,6 +5,7 @@ use kube::api::DynamicObject;
 use minijinja::value::Serde;
 use minijinja::{AutoEscape, Environment, UndefinedBehavior};
 use serde::Serialize;
+use serde_json::Value;
 use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 
@@ -104,7 +105,7 @@ fn parse(name: &str, text: &str) -> Result<Vec<DynamicObject>, AddonError> {
         name: name.to_owned(),
         message,
     };
-    let documents: Vec<serde_json::Value> =
+    let documents: Vec<Value> =
         serde_saphyr::from_multiple(text).map_err(|error| failed(error.to_string()))?;
     documents
         .into_iter()
@@ -162,7 +163,7 @@ mod tests {
     }
 
     /// Every container of every pod in the manifests.
-    fn containers() -> Vec<serde_json::Value> {
+    fn containers() -> Vec<Value> {
         let pointers = ["/spec/template/spec/containers", "/spec/containers"];
         let of = |object: &DynamicObject| {
             let found = pointers

@@ -69,8 +69,6 @@ pub struct AddonSpec {
     pub images: AddonImages,
     /// Directory with the Gateway API's CRDs and policy.
     pub gateway_api: PathBuf,
-    /// Directory with Envoy Gateway's own CRDs.
-    pub envoy_gateway: PathBuf,
 }
 
 impl AddonSpec {
@@ -91,7 +89,6 @@ impl AddonSpec {
             dns_address,
             images,
             gateway_api: components.manifests("gateway-api")?,
-            envoy_gateway: components.manifests("envoy-gateway-crds")?,
         })
     }
 
@@ -104,7 +101,7 @@ impl AddonSpec {
     }
 }
 
-/// Applies all add-ons, side by side where they do not need each other. Doing it again changes nothing.
+/// Applies all add-ons: [`apply_kinds`] and [`apply_pods`]. Doing it again changes nothing.
 ///
 /// # Errors
 /// [`AddonError`] when a manifest is not to be read or the API server refuses an object.
@@ -113,18 +110,69 @@ pub async fn install(
     cluster: &AddonSpec,
     progress: &dyn Progress,
 ) -> Result<(), AddonError> {
-    let part = format!("{}: add-ons applied", cluster.cluster);
-    let start = Instant::now();
-    progress.started(&part);
-    let applier = Applier::new(client);
-    try_join3(
-        dns(&applier, cluster),
-        gateway_api(&applier, cluster),
-        implementation(&applier, cluster),
+    try_join(
+        Box::pin(apply_kinds(client.clone(), cluster, progress)),
+        Box::pin(apply_pods(client, cluster, progress)),
     )
     .await?;
-    class(&applier, cluster).await?;
-    progress.finished(&part, start.elapsed());
+    Ok(())
+}
+
+/// Applies the Gateway API's CRDs and its policy. Needs an API server and nothing else, so it can be done while nodes
+/// start and images are imported.
+///
+/// # Errors
+/// As [`install`].
+pub async fn apply_kinds(
+    client: Client,
+    cluster: &AddonSpec,
+    progress: &dyn Progress,
+) -> Result<(), AddonError> {
+    let work = async |applier: Applier| gateway_api(&applier, cluster).await;
+    timed(
+        &format!("{}: Gateway API", cluster.cluster),
+        progress,
+        Box::pin(work(Applier::new(client))),
+    )
+    .await
+}
+
+/// Applies DNS and the gateway. Their images have to be on the nodes: a pod that misses its image is tried again only
+/// after ten seconds.
+///
+/// # Errors
+/// As [`install`].
+pub async fn apply_pods(
+    client: Client,
+    cluster: &AddonSpec,
+    progress: &dyn Progress,
+) -> Result<(), AddonError> {
+    let work = async |applier: Applier| {
+        try_join3(
+            dns(&applier, cluster),
+            implementation(&applier, cluster),
+            class(&applier, cluster),
+        )
+        .await
+        .map(drop)
+    };
+    timed(
+        &format!("{}: DNS and gateway", cluster.cluster),
+        progress,
+        Box::pin(work(Applier::new(client))),
+    )
+    .await
+}
+
+async fn timed(
+    part: &str,
+    progress: &dyn Progress,
+    work: impl Future<Output = Result<(), AddonError>>,
+) -> Result<(), AddonError> {
+    let start = Instant::now();
+    progress.started(part);
+    work.await?;
+    progress.finished(part, start.elapsed());
     Ok(())
 }
 
@@ -153,16 +201,17 @@ async fn implementation(applier: &Applier, cluster: &AddonSpec) -> Result<(), Ad
     }
 }
 
-/// The controller exits when its CRDs are missing, and its pod waits for the certificates.
+/// Its own CRDs are left out: they are 2.5 MB of schemas and rules that cost the API server four seconds of processor
+/// time and 100 MiB of memory, and the controller does without them. What its Envoys look like is in its configuration.
 async fn envoy_gateway(applier: &Applier, cluster: &AddonSpec) -> Result<(), AddonError> {
-    let crds = manifest::directory(&cluster.envoy_gateway)?;
     let objects = Manifest::EnvoyGateway.objects(&cluster.values())?;
-    let (first, rest) = objects.split_at(1);
-    try_join(applier.apply_crds(&crds), applier.apply_in_order(first)).await?;
+    let (namespace, rest) = objects.split_at(1);
+    applier.apply_in_order(namespace).await?;
     certificates::ensure(applier).await?;
     applier.apply_in_order(rest).await
 }
 
+/// The kind may not be served yet; the applier waits for it.
 async fn class(applier: &Applier, cluster: &AddonSpec) -> Result<(), AddonError> {
     let manifest = match cluster.gateway {
         GatewayKind::Traefik => Manifest::TraefikClass,

@@ -99,7 +99,6 @@ macro_rules! module_files {
 }
 
 const KUBERNETES: &[ModuleFile] = module_files!("kubernetes": "go.mod", "go.sum", "tools.go");
-const ENVOY_GATEWAY: &[ModuleFile] = module_files!("envoy-gateway": "go.mod", "go.sum", "tools.go");
 
 const STRIP: &str = "-s -w";
 const PLAIN: GoPrograms = GoPrograms {
@@ -301,23 +300,12 @@ pub static COMPONENTS: &[Component] = &[
         tenths_of_minutes: 25,
         disk_mib: 2500,
         recipe: Recipe::Go(GoPrograms {
-            module: ENVOY_GATEWAY,
+            module: module_files!("envoy-gateway": "go.mod", "go.sum", "tools.go"),
             programs: &[(
                 "envoy-gateway",
                 "github.com/envoyproxy/gateway/cmd/envoy-gateway",
             )],
             ..PLAIN
-        }),
-    },
-    Component {
-        name: "envoy-gateway-crds",
-        version: "v1.9.0",
-        tenths_of_minutes: 1,
-        disk_mib: 10,
-        recipe: Recipe::Files(ModuleFiles {
-            module: ENVOY_GATEWAY,
-            of: "github.com/envoyproxy/gateway",
-            directory: "charts/gateway-helm/charts/crds/crds/generated",
         }),
     },
     Component {

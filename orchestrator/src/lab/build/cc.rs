@@ -1,7 +1,7 @@
 //! Small C programs whose source comes with a Go module.
 
 use super::catalog::CProgram;
-use super::store::Workplace;
+use super::workplace::Workplace;
 use super::{BuildError, go};
 use std::process::Command;
 

@@ -1,5 +1,6 @@
 //! What can go wrong while components are built.
 
+use crate::exit::Exit;
 use std::path::PathBuf;
 
 /// Why there are no components.
@@ -24,21 +25,19 @@ pub enum BuildError {
         name: String,
     },
     /// Components have not been built yet.
-    #[error("{missing} not built yet; run `portproof lab build`")]
+    #[error("not built yet: {missing}")]
     NotBuilt {
         /// Names of the components or programs, joined by commas.
         missing: String,
     },
     /// Go is not installed.
-    #[error(
-        "no Go toolchain was found on the path; install Go {required} or newer from https://go.dev/dl"
-    )]
+    #[error("there is no Go toolchain on the path")]
     NoGo {
         /// The oldest version that does.
         required: String,
     },
     /// Go is too old.
-    #[error("Go {found} is too old: the components need {required} or newer (https://go.dev/dl)")]
+    #[error("Go {found} is too old for the components")]
     OldGo {
         /// The installed version.
         found: String,
@@ -46,7 +45,7 @@ pub enum BuildError {
         required: String,
     },
     /// A tool or a library is not installed.
-    #[error("{component} needs {what}; install it with `apt-get install {package}`")]
+    #[error("{component} needs {what}")]
     Missing {
         /// The component that needs it.
         component: &'static str,
@@ -64,10 +63,7 @@ pub enum BuildError {
         found: &'static str,
     },
     /// Too little disk.
-    #[error(
-        "building needs about {needed} free under `{}`, there are {free}; free some, or set XDG_CACHE_HOME to a larger disk",
-        path.display()
-    )]
+    #[error("building needs about {needed} of disk under `{}`, {free} are free", path.display())]
     Disk {
         /// The cache directory.
         path: PathBuf,
@@ -125,4 +121,41 @@ pub enum BuildError {
         /// What is missing.
         what: String,
     },
+}
+
+impl BuildError {
+    /// The process exit code for this error.
+    pub fn exit(&self) -> Exit {
+        match self {
+            Self::NoGo { .. }
+            | Self::OldGo { .. }
+            | Self::Missing { .. }
+            | Self::Architecture { .. }
+            | Self::NotBuilt { .. }
+            | Self::Disk { .. } => Exit::Doctor,
+            Self::Io(error) if error.kind() == std::io::ErrorKind::StorageFull => Exit::Doctor,
+            Self::Unknown { .. } => Exit::Usage,
+            _ => Exit::Infrastructure,
+        }
+    }
+
+    /// What a person can do about it.
+    pub fn hint(&self) -> Option<String> {
+        Some(match self {
+            Self::NoGo { required } | Self::OldGo { required, .. } => {
+                format!(
+                    "install Go {required} or newer from https://go.dev/dl and put it on the path"
+                )
+            }
+            Self::Missing { package, .. } => format!("apt-get install {package}"),
+            Self::NotBuilt { .. } => "build the components with `portproof lab build`".to_owned(),
+            Self::Disk { .. } => {
+                "free some space, or name a directory on another disk in XDG_CACHE_HOME".to_owned()
+            }
+            Self::Failed { .. } => {
+                "what was built before is kept: run `portproof lab build` again to go on".to_owned()
+            }
+            _ => return None,
+        })
+    }
 }

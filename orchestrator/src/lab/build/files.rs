@@ -1,7 +1,7 @@
 //! Manifests that come with a Go module.
 
 use super::catalog::ModuleFiles;
-use super::store::Workplace;
+use super::workplace::Workplace;
 use super::{BuildError, go};
 
 /// Copies the `.yaml` files of one directory of the module.

@@ -2,7 +2,7 @@
 
 use super::catalog::GoPrograms;
 use super::patch::{Patch, copy_module};
-use super::store::Workplace;
+use super::workplace::Workplace;
 use super::{BuildError, shell::Log};
 use serde::Deserialize;
 use std::path::{Path, PathBuf};

@@ -1,13 +1,13 @@
 //! The lab's components, built once from pinned Go modules and kept outside the repository.
 //!
-//! [`catalog`] says what there is; [`store`] gives each component a directory named by the digest of everything that
-//! goes into it; [`go`], [`cc`], [`files`] and [`wheel`] make what is missing. A component appears under its name only
+//! [`catalog`] says what there is; `store` gives each component a directory named by the digest of everything that
+//! goes into it; `go`, `cc`, `files` and `wheel` make what is missing. A component appears under its name only
 //! when it is complete, so an interrupted build goes on where it stopped.
 
 pub mod catalog;
-pub mod store;
 
 mod cc;
+mod components;
 mod error;
 mod files;
 mod go;
@@ -15,12 +15,14 @@ mod patch;
 mod plan;
 mod requirements;
 mod shell;
+mod store;
 mod toolchain;
 mod wheel;
+mod workplace;
 
+pub use components::{Built, Components};
 pub use error::BuildError;
-pub use plan::BuildOptions;
-pub use store::{Built, Components};
+pub use plan::{BuildOptions, cache_directory};
 
 use crate::progress::Progress;
 use catalog::{Component, Recipe};
@@ -61,7 +63,7 @@ pub fn find(options: &BuildOptions) -> Result<Components, BuildError> {
     let toolchain = Toolchain::find()?;
     let store = Store::new(&options.cache);
     let plan = Plan::new(options, &store, &toolchain)?;
-    store.components(plan.parts)
+    store.components(&plan.parts)
 }
 
 fn announce(plan: &Plan, store: &Store, progress: &dyn Progress) -> Result<(), BuildError> {
@@ -112,14 +114,14 @@ fn make_all(
 }
 
 fn make(part: &Part, store: &Store, toolchain: &Toolchain) -> Result<(), BuildError> {
-    let work = store.workplace(part.component, toolchain)?;
+    let work = store.workplace(part)?;
     match &part.component.recipe {
         Recipe::Go(programs) => go::build(programs, part.patch, &work)?,
         Recipe::C(program) => cc::build(program, &work)?,
         Recipe::Files(files) => files::copy(files, &work)?,
         Recipe::Wheel(wheel) => wheel::fetch(wheel, &work)?,
     }
-    store.publish(part, work)
+    work.publish(part, toolchain)
 }
 
 /// The component of this name.

@@ -19,6 +19,14 @@ pub struct BuildOptions {
     pub keep_caches: bool,
 }
 
+/// Portproof's cache directory: `$XDG_CACHE_HOME/portproof`, or `~/.cache/portproof`.
+pub fn cache_directory() -> PathBuf {
+    let home = || std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".cache"));
+    let named = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from);
+    let cache = named.filter(|path| path.is_absolute()).or_else(home);
+    cache.unwrap_or_else(std::env::temp_dir).join("portproof")
+}
+
 impl BuildOptions {
     /// All components, kept in `cache`.
     pub fn new(cache: impl Into<PathBuf>) -> Self {
@@ -32,26 +40,26 @@ impl BuildOptions {
 
 /// One component as this machine needs it.
 #[derive(Clone, Copy, Debug)]
-pub struct PartKey<'a> {
+pub(super) struct PartKey<'a> {
     /// The component.
-    pub component: &'static Component,
+    pub(super) component: &'static Component,
     /// The change of its source, where this machine needs one.
-    pub patch: Option<&'static Patch>,
+    pub(super) patch: Option<&'static Patch>,
     /// What builds it.
-    pub toolchain: &'a Toolchain,
+    pub(super) toolchain: &'a Toolchain,
 }
 
 /// One component, where it belongs and whether it is there.
 #[derive(Clone, Debug)]
-pub struct Part {
+pub(super) struct Part {
     /// The component.
-    pub component: &'static Component,
+    pub(super) component: &'static Component,
     /// The change of its source, where this machine needs one.
-    pub patch: Option<&'static Patch>,
+    pub(super) patch: Option<&'static Patch>,
     /// Digest of everything that goes into it, in hex.
-    pub digest: String,
+    pub(super) digest: String,
     /// Where it belongs.
-    pub directory: PathBuf,
+    pub(super) directory: PathBuf,
 }
 
 /// All parts that were asked for, in the order they are built.

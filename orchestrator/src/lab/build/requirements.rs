@@ -162,6 +162,9 @@ mod tests {
     #[test]
     fn a_missing_tool_names_the_package_that_brings_it() {
         let failed = need("runc", false, "a C compiler", "gcc libc6-dev").unwrap_err();
-        assert!(failed.to_string().contains("apt-get install gcc libc6-dev"));
+        assert_eq!(
+            failed.hint().as_deref(),
+            Some("apt-get install gcc libc6-dev")
+        );
     }
 }

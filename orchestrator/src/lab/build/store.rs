@@ -1,96 +1,33 @@
 //! Where built components are kept: one directory each, named by the digest of everything that went into it.
 
-use super::catalog::{Component, ModuleFile};
+use super::BuildError;
+use super::components::{Built, Components};
 use super::plan::{Part, PartKey};
 use super::shell::{self, Log};
-use super::toolchain::Toolchain;
-use super::{BuildError, catalog};
+use super::workplace::{self, Variables, Workplace};
 use crate::progress::Progress;
-use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
-use std::collections::BTreeMap;
 use std::fs::{File, TryLockError};
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 
 /// Changes whenever the way of building changes in a manner that the other inputs do not show.
 const BUILD_VERSION: u32 = 1;
-/// Description of a component, in its directory.
-const DESCRIPTION: &str = "component.json";
 
 /// Portproof's cache directory, as far as components are concerned.
 #[derive(Clone, Debug)]
-pub struct Store {
+pub(super) struct Store {
     cache: PathBuf,
 }
 
-/// One component that is built.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Built {
-    /// Name in the catalogue.
-    pub name: String,
-    /// Upstream version.
-    pub version: String,
-    /// Digest of everything that went into it, in hex.
-    pub digest: String,
-    /// Go that built it.
-    pub go: String,
-    /// Why its source was changed, where it was.
-    pub changed: Option<String>,
-    /// Where it is.
-    #[serde(skip)]
-    pub directory: PathBuf,
-}
-
-/// The components that were asked for.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Components {
-    built: BTreeMap<String, Built>,
-    bin: PathBuf,
-}
-
-/// A place to build one component in.
-#[derive(Debug)]
-pub struct Workplace {
-    root: tempfile::TempDir,
-    /// The pinning module, written out.
-    pub(super) module: PathBuf,
-    /// What will be the component's directory.
-    pub(super) out: PathBuf,
-    /// Environment of every Go command.
-    pub(super) environment: Vec<(&'static str, String)>,
-    /// Where all output goes.
-    pub(super) log: Log,
-    toolchain: Toolchain,
-}
-
-impl Workplace {
-    /// A directory below the workplace that is thrown away afterwards.
-    pub(super) fn scratch(&self, name: &str) -> PathBuf {
-        self.root.path().join(name)
-    }
-
-    /// The directory for programs of the component.
-    pub(super) fn bin(&self) -> PathBuf {
-        self.out.join("bin")
-    }
-
-    /// The directory for manifests of the component.
-    pub(super) fn manifests(&self) -> PathBuf {
-        self.out.join("manifests")
-    }
-}
-
 impl Store {
-    /// The store below portproof's cache directory.
-    pub fn new(cache: &Path) -> Self {
+    pub(super) fn new(cache: &Path) -> Self {
         Self {
             cache: cache.to_path_buf(),
         }
     }
 
-    /// Portproof's cache directory.
-    pub fn cache(&self) -> &Path {
+    pub(super) fn cache(&self) -> &Path {
         &self.cache
     }
 
@@ -99,12 +36,12 @@ impl Store {
     }
 
     /// The directory of Go's module and build caches.
-    pub fn go_caches(&self) -> PathBuf {
+    pub(super) fn go_caches(&self) -> PathBuf {
         self.cache.join("go")
     }
 
     /// Finds the place of a component.
-    pub fn part(&self, key: &PartKey<'_>) -> Part {
+    pub(super) fn part(&self, key: &PartKey<'_>) -> Part {
         let digest = digest(key);
         let directory = self
             .root()
@@ -139,41 +76,29 @@ impl Store {
     fn remove_leftovers(&self) -> Result<(), BuildError> {
         for entry in fs_err::read_dir(self.root())? {
             let entry = entry?;
-            if entry.file_name().to_string_lossy().starts_with(WORK_PREFIX) {
+            if entry
+                .file_name()
+                .to_string_lossy()
+                .starts_with(workplace::PREFIX)
+            {
                 fs_err::remove_dir_all(entry.path())?;
             }
         }
         Ok(())
     }
 
-    /// Prepares a place to build `component` in.
-    pub(super) fn workplace(
-        &self,
-        component: &Component,
-        toolchain: &Toolchain,
-    ) -> Result<Workplace, BuildError> {
-        let root = tempfile::Builder::new()
-            .prefix(WORK_PREFIX)
-            .tempdir_in(self.root())?;
-        let (module, out) = (root.path().join("module"), root.path().join("out"));
-        write_module(component.module(), &module)?;
-        fs_err::create_dir_all(&out)?;
-        let log = self
-            .cache
-            .join("logs")
-            .join(format!("build-{}.log", component.name));
-        Ok(Workplace {
-            log: Log::begin(component.name, log)?,
-            environment: self.environment(),
-            toolchain: toolchain.clone(),
-            root,
-            module,
-            out,
-        })
+    /// Prepares a place to build a part in.
+    pub(super) fn workplace(&self, part: &Part) -> Result<Workplace, BuildError> {
+        let name = part.component.name;
+        let log = Log::begin(
+            name,
+            self.cache.join("logs").join(format!("build-{name}.log")),
+        )?;
+        Workplace::new(part, &self.root(), log, self.environment())
     }
 
     /// Our own caches and flags, whatever the user's are; the user's proxy and checksum settings stay.
-    fn environment(&self) -> Vec<(&'static str, String)> {
+    fn environment(&self) -> Variables {
         let below = |name| self.go_caches().join(name).display().to_string();
         vec![
             ("GOMODCACHE", below("mod")),
@@ -186,33 +111,8 @@ impl Store {
         ]
     }
 
-    /// Gives a finished component its name; it appears whole or not at all.
-    pub(super) fn publish(&self, part: &Part, work: Workplace) -> Result<(), BuildError> {
-        for program in part.component.programs() {
-            let path = work.bin().join(program);
-            if !path.is_file() {
-                return Err(no_result(part.component.name, program));
-            }
-            shell::set_mode(&path, 0o755)?;
-        }
-        let description = Built {
-            name: part.component.name.to_owned(),
-            version: part.component.version.to_owned(),
-            digest: part.digest.clone(),
-            go: work.toolchain.version.clone(),
-            changed: part.patch.map(|patch| patch.reason.to_owned()),
-            directory: part.directory.clone(),
-        };
-        write_description(&description, &work.out.join(DESCRIPTION))?;
-        fs_err::rename(&work.out, &part.directory)?;
-        Ok(())
-    }
-
     /// Collects built components and puts their programs into one directory.
-    ///
-    /// # Errors
-    /// [`BuildError::NotBuilt`] names those that are missing.
-    pub(super) fn components(&self, parts: Vec<Part>) -> Result<Components, BuildError> {
+    pub(super) fn components(&self, parts: &[Part]) -> Result<Components, BuildError> {
         let missing: Vec<&str> = parts
             .iter()
             .filter(|part| !part.directory.is_dir())
@@ -225,16 +125,9 @@ impl Store {
         }
         let built = parts
             .iter()
-            .map(read_description)
+            .map(Built::read)
             .collect::<Result<Vec<_>, _>>()?;
-        let bin = self.bin(&parts)?;
-        Ok(Components {
-            built: built
-                .into_iter()
-                .map(|built| (built.name.clone(), built))
-                .collect(),
-            bin,
-        })
+        Ok(Components::new(built, self.bin(parts)?))
     }
 
     /// One directory with a link to every program, so that a node needs one entry on its path.
@@ -253,10 +146,7 @@ impl Store {
     }
 
     /// Removes Go's module and build caches.
-    ///
-    /// # Errors
-    /// [`BuildError::Io`] when they cannot be removed.
-    pub fn remove_go_caches(&self) -> Result<(), BuildError> {
+    pub(super) fn remove_go_caches(&self) -> Result<(), BuildError> {
         let caches = self.go_caches();
         if !caches.exists() {
             return Ok(());
@@ -264,58 +154,6 @@ impl Store {
         make_writable(&caches)?;
         fs_err::remove_dir_all(&caches)?;
         Ok(())
-    }
-}
-
-const WORK_PREFIX: &str = ".work-";
-
-impl Components {
-    /// One component.
-    ///
-    /// # Errors
-    /// [`BuildError::NotBuilt`] when it was not asked for.
-    pub fn component(&self, name: &str) -> Result<&Built, BuildError> {
-        self.built.get(name).ok_or_else(|| BuildError::NotBuilt {
-            missing: name.to_owned(),
-        })
-    }
-
-    /// All components, by name.
-    pub fn all(&self) -> impl Iterator<Item = &Built> {
-        self.built.values()
-    }
-
-    /// The path of a program.
-    ///
-    /// # Errors
-    /// [`BuildError::NotBuilt`] when none of the components brings it.
-    pub fn program(&self, name: &str) -> Result<PathBuf, BuildError> {
-        self.built
-            .values()
-            .map(|built| built.directory.join("bin").join(name))
-            .find(|path| path.is_file())
-            .ok_or_else(|| BuildError::NotBuilt {
-                missing: name.to_owned(),
-            })
-    }
-
-    /// A directory that holds every program under its own name.
-    pub fn bin(&self) -> &Path {
-        &self.bin
-    }
-
-    /// The directory with a component's manifests.
-    ///
-    /// # Errors
-    /// [`BuildError::NotBuilt`] when the component brings none.
-    pub fn manifests(&self, component: &str) -> Result<PathBuf, BuildError> {
-        let directory = self.component(component)?.directory.join("manifests");
-        if directory.is_dir() {
-            return Ok(directory);
-        }
-        Err(BuildError::NotBuilt {
-            missing: format!("manifests of {component}"),
-        })
     }
 }
 
@@ -336,47 +174,17 @@ fn digest(key: &PartKey<'_>) -> String {
     hex::encode(hash.finalize())
 }
 
-fn write_module(files: &[ModuleFile], directory: &Path) -> Result<(), BuildError> {
-    fs_err::create_dir_all(directory)?;
-    for (name, text) in files {
-        let path = directory.join(name);
-        fs_err::create_dir_all(path.parent().unwrap_or(directory))?;
-        fs_err::write(path, text)?;
-    }
-    Ok(())
-}
-
-fn write_description(built: &Built, path: &Path) -> Result<(), BuildError> {
-    let text = serde_json::to_vec_pretty(built).map_err(|source| BuildError::Description {
-        path: path.to_path_buf(),
-        source,
-    })?;
-    fs_err::write(path, text)?;
-    Ok(())
-}
-
-fn read_description(part: &Part) -> Result<Built, BuildError> {
-    let path = part.directory.join(DESCRIPTION);
-    let mut built: Built = serde_json::from_slice(&fs_err::read(&path)?).map_err(|source| {
-        BuildError::Description {
-            path: path.clone(),
-            source,
-        }
-    })?;
-    built.directory.clone_from(&part.directory);
-    Ok(built)
-}
-
 fn link_all(parts: &[Part], root: &Path, bin: &Path) -> Result<(), BuildError> {
     let fresh = tempfile::Builder::new()
-        .prefix(WORK_PREFIX)
+        .prefix(workplace::PREFIX)
         .tempdir_in(root)?;
     for part in parts {
+        // Relative, so that the cache may be moved.
+        let programs = Path::new("..")
+            .join(part.directory.file_name().unwrap_or_default())
+            .join("bin");
         for program in part.component.programs() {
-            symlink(
-                part.directory.join("bin").join(program),
-                fresh.path().join(program),
-            )?;
+            symlink(programs.join(program), fresh.path().join(program))?;
         }
     }
     shell::set_mode(fresh.path(), 0o755)?;
@@ -397,18 +205,6 @@ fn make_writable(directory: &Path) -> Result<(), BuildError> {
         }
     }
     Ok(())
-}
-
-fn no_result(component: &str, what: &str) -> BuildError {
-    BuildError::NoResult {
-        component: component.to_owned(),
-        what: what.to_owned(),
-    }
-}
-
-/// Names every component, for messages and completions.
-pub fn names() -> impl Iterator<Item = &'static str> {
-    catalog::COMPONENTS.iter().map(|component| component.name)
 }
 
 #[cfg(test)]

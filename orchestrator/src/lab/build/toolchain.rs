@@ -12,11 +12,11 @@ struct Version(u32, u32, u32);
 
 /// A Go that can build the components.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Toolchain {
+pub(super) struct Toolchain {
     /// Version, as Go writes it: `go1.26.8`.
-    pub version: String,
+    pub(super) version: String,
     /// Architecture that it builds for, in Go's words.
-    pub architecture: String,
+    pub(super) architecture: String,
 }
 
 impl Toolchain {
@@ -24,7 +24,7 @@ impl Toolchain {
     ///
     /// # Errors
     /// [`BuildError::NoGo`] or [`BuildError::OldGo`].
-    pub fn find() -> Result<Self, BuildError> {
+    pub(super) fn find() -> Result<Self, BuildError> {
         let output = Command::new("go")
             .args(["env", "GOVERSION", "GOARCH"])
             .env("GOTOOLCHAIN", "local")

@@ -2,7 +2,7 @@
 
 use super::BuildError;
 use super::catalog::Wheel;
-use super::store::Workplace;
+use super::workplace::Workplace;
 use sha2::{Digest as _, Sha256};
 use std::path::{Path, PathBuf};
 use std::process::Command;

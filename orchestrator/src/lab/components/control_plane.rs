@@ -1,6 +1,6 @@
 //! etcd, API server, controller manager, scheduler and the address giver: on a cluster's first node.
 
-use super::{NodePlan, flags};
+use super::{NodePlan, VOLUME_PLUGINS, flags};
 use crate::lab::error::LabError;
 use crate::lab::node::config::{Component, Gate};
 use std::net::{Ipv4Addr, SocketAddr};
@@ -128,6 +128,7 @@ fn controller_manager(plan: &NodePlan<'_>) -> Component {
         ("tls-cert-file", plan.pki("controller-manager.crt")),
         ("tls-private-key-file", plan.pki("controller-manager.key")),
         ("cluster-cidr", plan.cluster.pod_range().to_string()),
+        ("flex-volume-plugin-dir", VOLUME_PLUGINS.to_owned()),
         ("bind-address", "127.0.0.1".to_owned()),
         ("leader-elect", "false".to_owned()),
         ("kube-api-qps", "1000".to_owned()),

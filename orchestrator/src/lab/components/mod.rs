@@ -13,6 +13,8 @@ use std::path::{Path, PathBuf};
 
 /// containerd's socket, inside the node.
 pub(crate) const CONTAINERD_SOCKET: &str = "/run/containerd/containerd.sock";
+/// Volume plugins, of which there are none: the usual directory would be made on the host.
+const VOLUME_PLUGINS: &str = "/var/lib/kubelet/volume-plugins";
 
 /// Programs a lab needs, by the names of their files.
 pub(crate) const BINARIES: [&str; 17] = [

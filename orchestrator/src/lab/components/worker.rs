@@ -1,6 +1,6 @@
 //! kubelet, kube-proxy and kube-router: on every node.
 
-use super::{CONTAINERD_SOCKET, NodePlan, flags};
+use super::{CONTAINERD_SOCKET, NodePlan, VOLUME_PLUGINS, flags};
 use crate::lab::error::LabError;
 use crate::lab::node::config::{Component, Gate};
 use serde_json::json;
@@ -59,7 +59,7 @@ fn kubelet_config(plan: &NodePlan<'_>) -> String {
         "imageGCHighThresholdPercent": 100,
         "nodeStatusUpdateFrequency": "2s",
         "syncFrequency": "5s",
-        "volumePluginDir": "/var/lib/kubelet/volume-plugins",
+        "volumePluginDir": VOLUME_PLUGINS,
     });
     format!("{value:#}\n")
 }

@@ -29,7 +29,7 @@ pub fn agent_stack(binary: &Path, out: &Path, cache: &Path) -> Result<ImageRef, 
     let python = Python::prepare(cache)?;
     let libraries = needed(binary, &python)?;
     let layers = [
-        runtime(&python, libraries)?,
+        runtime(&python, &libraries)?,
         Layer::new().file(PROGRAM, binary, 0o755),
     ];
     Image {
@@ -61,7 +61,7 @@ fn needed(binary: &Path, python: &Python) -> Result<Libraries, ImageError> {
     elf::libraries(&programs, &[python.root.clone(), PathBuf::from("/")])
 }
 
-fn runtime(python: &Python, libraries: Libraries) -> Result<Layer, ImageError> {
+fn runtime(python: &Python, libraries: &Libraries) -> Result<Layer, ImageError> {
     let layer = components::with_libraries(components::base(), libraries).bytes(
         "etc/nsswitch.conf",
         "passwd: files\ngroup: files\nhosts: files dns\n",

@@ -21,100 +21,49 @@ pub struct LabImages {
     pub envoy: ImageRef,
 }
 
-/// A program that becomes an image of its own.
-struct Program<'a> {
-    component: &'a str,
-    program: &'a str,
-    path: &'a str,
-    repository: &'a str,
-}
-
-const PAUSE: Program<'_> = Program {
-    component: "pause",
-    program: "pause",
-    path: "/pause",
-    repository: "docker.io/portproof/pause",
-};
-const COREDNS: Program<'_> = Program {
-    component: "coredns",
-    program: "coredns",
-    path: "/usr/bin/coredns",
-    repository: "docker.io/portproof/coredns",
-};
-const TRAEFIK: Program<'_> = Program {
-    component: "traefik",
-    program: "traefik",
-    path: "/usr/bin/traefik",
-    repository: "docker.io/portproof/traefik",
-};
-// Envoy Gateway starts `envoy-gateway` and `envoy` by name: both must be on the path.
-const ENVOY_GATEWAY: Program<'_> = Program {
-    component: "envoy-gateway",
-    program: "envoy-gateway",
-    path: "/usr/bin/envoy-gateway",
-    repository: "docker.io/portproof/envoy-gateway",
-};
-const ENVOY: Program<'_> = Program {
-    component: "envoy",
-    program: "envoy",
-    path: "/usr/bin/envoy",
-    repository: "docker.io/portproof/envoy",
-};
-
 /// Makes the images of `components`, or finds them in `cache`, portproof's cache directory.
 ///
 /// # Errors
 /// [`ImageError`] when a component is missing or a file cannot be read or written.
 pub fn lab_images(components: &Components, cache: &Path) -> Result<LabImages, ImageError> {
-    let make = |program: &Program<'_>| image(program, components, cache);
+    let make = |name: &str| image(name, components, cache);
     Ok(LabImages {
-        pause: make(&PAUSE)?,
-        coredns: make(&COREDNS)?,
-        traefik: make(&TRAEFIK)?,
-        envoy_gateway: make(&ENVOY_GATEWAY)?,
-        envoy: make(&ENVOY)?,
+        pause: make("pause")?,
+        coredns: make("coredns")?,
+        traefik: make("traefik")?,
+        envoy_gateway: make("envoy-gateway")?,
+        envoy: make("envoy")?,
     })
 }
 
-fn image(
-    program: &Program<'_>,
-    components: &Components,
-    cache: &Path,
-) -> Result<ImageRef, ImageError> {
-    let built = components.component(program.component)?;
-    let binary = components.program(program.program)?;
-    let libraries = elf::libraries(std::slice::from_ref(&binary), &[PathBuf::from("/")])?;
-    let key = key(program, &built.digest, &libraries)?;
+/// The image of the component `name`, which has one program of that name. The program is on the path because Envoy
+/// Gateway's pods start `envoy` and `envoy-gateway` by name.
+fn image(name: &str, components: &Components, cache: &Path) -> Result<ImageRef, ImageError> {
+    let built = components.component(name)?;
+    let program = components.program(name)?;
+    let libraries = elf::libraries(std::slice::from_ref(&program), &[PathBuf::from("/")])?;
+    let key = key(&built.digest, &libraries)?;
     let out = cache
         .join("images")
-        .join(format!("{}-{}.tar", program.program, &key[..16]));
+        .join(format!("{name}-{}.tar", &key[..16]));
     if out.is_file() {
         return ImageRef::read(&out);
     }
-    let layer = with_libraries(base(), libraries).file(program.path, &binary, 0o755);
+    let path = format!("/usr/bin/{name}");
     Image {
-        repository: program.repository,
+        repository: &format!("docker.io/portproof/{name}"),
         tag: Tag::Fixed(built.version.trim_start_matches('v')),
-        layers: &[layer],
-        entrypoint: &[program.path],
+        layers: &[with_libraries(base(), &libraries).file(&path, &program, 0o755)],
+        entrypoint: &[&path],
         env: &["PATH=/usr/bin"],
     }
     .write(&out)
 }
 
 /// Names the inputs of an image, so that none is taken from the cache that would be written differently.
-fn key(
-    program: &Program<'_>,
-    component: &str,
-    libraries: &Libraries,
-) -> Result<String, ImageError> {
+fn key(component: &str, libraries: &Libraries) -> Result<String, ImageError> {
     let mut hash = Sha256::new();
-    hash.update(format!(
-        "{} {component} {} {}",
-        layout::WRITER_VERSION,
-        program.repository,
-        program.path
-    ));
+    hash.update(format!("{} {component}", layout::WRITER_VERSION));
     for (path, source) in &libraries.files {
         hash.update(path);
         hash.update(Sha256::digest(fs_err::read(source)?));
@@ -135,7 +84,7 @@ pub(super) fn base() -> Layer {
         .directory("tmp", 0o1777)
 }
 
-pub(super) fn with_libraries(layer: Layer, libraries: Libraries) -> Layer {
+pub(super) fn with_libraries(layer: Layer, libraries: &Libraries) -> Layer {
     libraries.files.iter().fold(layer, |layer, (path, source)| {
         layer.file(path, source, 0o755)
     })

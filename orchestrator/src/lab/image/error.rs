@@ -1,5 +1,6 @@
 //! What can go wrong while an image is made.
 
+use crate::exit::Exit;
 use crate::lab::build::BuildError;
 use std::path::PathBuf;
 
@@ -48,13 +49,13 @@ pub enum ImageError {
         user: PathBuf,
     },
     /// The `agent-stack` program is missing.
-    #[error("there is no agent-stack program at `{}`; build it with `cargo build --release -p agent-stack`", path.display())]
+    #[error("there is no agent-stack program at `{}`", path.display())]
     NoAgentStack {
         /// Where it was looked for.
         path: PathBuf,
     },
     /// A Debian tool could not be started.
-    #[error("`{program}` could not be started; the image's Python comes from Debian packages")]
+    #[error("`{program}` could not be started")]
     Start {
         /// The tool.
         program: &'static str,
@@ -71,9 +72,7 @@ pub enum ImageError {
         message: String,
     },
     /// The package lists do not know a package.
-    #[error(
-        "the package lists do not know {missing}; run `apt-get update` (the image needs Debian 12's Python 3.11)"
-    )]
+    #[error("the package lists do not know {missing}")]
     UnknownPackages {
         /// Names, joined by commas.
         missing: String,
@@ -91,4 +90,35 @@ pub enum ImageError {
     /// A component that goes into an image has not been built.
     #[error("a component of the image is missing")]
     Component(#[from] BuildError),
+}
+
+impl ImageError {
+    /// The process exit code for this error.
+    pub fn exit(&self) -> Exit {
+        match self {
+            Self::NoAgentStack { .. } | Self::Start { .. } | Self::UnknownPackages { .. } => {
+                Exit::Doctor
+            }
+            Self::Io(error) if error.kind() == std::io::ErrorKind::StorageFull => Exit::Doctor,
+            Self::Component(error) => error.exit(),
+            _ => Exit::Infrastructure,
+        }
+    }
+
+    /// What a person can do about it.
+    pub fn hint(&self) -> Option<String> {
+        Some(match self {
+            Self::NoAgentStack { .. } => {
+                "build it with `cargo build --release`, or name it with --agent-stack".to_owned()
+            }
+            Self::Start { .. } => {
+                "the image's Python comes from Debian packages: this needs Debian 12".to_owned()
+            }
+            Self::UnknownPackages { .. } => {
+                "run `apt-get update`; the image's Python 3.11 is in Debian 12's lists".to_owned()
+            }
+            Self::Component(error) => return error.hint(),
+            _ => return None,
+        })
+    }
 }

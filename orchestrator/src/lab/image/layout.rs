@@ -22,7 +22,7 @@ use tar::EntryType;
 pub const NON_ROOT: u32 = 65_532;
 
 /// Changes whenever the writer would make other bytes from the same inputs; cached images of an older one are not used.
-pub const WRITER_VERSION: u32 = 1;
+pub const WRITER_VERSION: u32 = 2;
 
 /// Stands first in the tar, so that an image's name is found without reading all of it.
 const INDEX: &str = "index.json";

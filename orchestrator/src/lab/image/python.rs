@@ -102,7 +102,7 @@ impl Python {
 
     /// The program and the extension modules: whatever may need shared libraries.
     pub fn programs(&self) -> Vec<PathBuf> {
-        let is_elf = |path: &&String| path.as_str() == PROGRAM || path.ends_with(".so");
+        let is_elf = |path: &&String| path.as_str() == PROGRAM || path.contains("/lib-dynload/");
         self.files
             .iter()
             .filter(is_elf)

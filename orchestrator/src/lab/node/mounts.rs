@@ -77,7 +77,7 @@ fn replace_run() -> Result<(), LabError> {
 }
 
 fn replace_logs(paths: &NodePaths) -> Result<(), LabError> {
-    let own = paths.private().join("var-log");
+    let own = paths.var_log();
     files::directory(&own)?;
     bind(&own, Path::new("/var/log"))
 }

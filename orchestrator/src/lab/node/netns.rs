@@ -50,19 +50,19 @@ fn has_link(table: &str) -> bool {
 
 fn addresses(network: &NodeNetwork) -> String {
     let (link, address) = (NODE_LINK, network.address);
-    let mut batch = format!(
-        "address add {address}/{} dev {link}\n",
-        network.subnet.prefix_len()
-    );
-    for extra in &network.extra_addresses {
-        batch += &format!("address add {extra}/32 dev {link}\n");
-    }
-    batch += &format!("link set dev lo up\nlink set dev {link} up\n");
-    batch += &format!("route add default via {} src {address}\n", network.router);
-    for (range, via) in &network.routes {
-        batch += &format!("route add {range} via {via} src {address}\n");
-    }
-    batch
+    let prefix = network.subnet.prefix_len();
+    let mut batch = vec![format!("address add {address}/{prefix} dev {link}")];
+    let extra = network.extra_addresses.iter();
+    batch.extend(extra.map(|extra| format!("address add {extra}/32 dev {link}")));
+    batch.push("link set dev lo up".to_owned());
+    batch.push(format!("link set dev {link} up"));
+    batch.push(format!(
+        "route add default via {} src {address}",
+        network.router
+    ));
+    let routes = network.routes.iter();
+    batch.extend(routes.map(|(range, via)| format!("route add {range} via {via} src {address}")));
+    batch.join("\n") + "\n"
 }
 
 /// Packets leave the node for the lab's subnet and the cluster's own pods, for nothing else. Pods keep their addresses

@@ -27,12 +27,20 @@ pub(super) async fn run(
     canary: &CanaryPlan,
     carried: &mut Carried,
 ) -> Result<(), StepError> {
-    bench.each(roles, |session| measure(bench, session, canary)).await?;
-    carried.split.extend(roles.iter().map(|role| (role.clone(), canary.weights)));
+    bench
+        .each(roles, |session| measure(bench, session, canary))
+        .await?;
+    carried
+        .split
+        .extend(roles.iter().map(|role| (role.clone(), canary.weights)));
     Ok(())
 }
 
-async fn measure(bench: &Bench<'_>, session: &Session, canary: &CanaryPlan) -> Result<(), StepError> {
+async fn measure(
+    bench: &Bench<'_>,
+    session: &Session,
+    canary: &CanaryPlan,
+) -> Result<(), StepError> {
     session.call(session.agent.set_split(canary.weights, DEAD_MAN).await)?;
     if canary.weights.1 > 0 {
         until_canary_answers(session).await?;
@@ -44,7 +52,12 @@ async fn measure(bench: &Bench<'_>, session: &Session, canary: &CanaryPlan) -> R
         timeout: REQUEST_TIMEOUT,
         path: PATH.to_owned(),
     };
-    let started = || bench.note(&session.role, format!("{} requests at {}/s", plan.requests, plan.rate));
+    let started = || {
+        bench.note(
+            &session.role,
+            format!("{} requests at {}/s", plan.requests, plan.rate),
+        );
+    };
     let record = session.call(session.agent.drive(&plan, started).await)?;
     bench.verdict(canary_weight(&record, &canary.goal()).on(&session.role));
     Ok(())
@@ -55,12 +68,16 @@ async fn measure(bench: &Bench<'_>, session: &Session, canary: &CanaryPlan) -> R
 async fn until_canary_answers(session: &Session) -> Result<(), StepError> {
     for _ in 0..WARM_UP_ROUNDS {
         if canary_answers(session).await? {
-            return canary_answers(session).await.map(drop);
+            canary_answers(session).await?;
+            return Ok(());
         }
     }
     Err(StepError::Unsettled {
         role: session.role.clone(),
-        what: format!("the canary answered none of {} requests", WARM_UP_ROUNDS * WARM_UP_REQUESTS),
+        what: format!(
+            "the canary answered none of {} requests",
+            WARM_UP_ROUNDS * WARM_UP_REQUESTS
+        ),
     })
 }
 
@@ -73,5 +90,8 @@ async fn canary_answers(session: &Session) -> Result<bool, StepError> {
         path: PATH.to_owned(),
     };
     let record = session.call(session.agent.drive(&plan, || {}).await)?;
-    Ok(record.samples.iter().any(|sample| sample.backend.as_deref() == Some(Part::ModelCanary.name())))
+    Ok(record
+        .samples
+        .iter()
+        .any(|sample| sample.backend.as_deref() == Some(Part::ModelCanary.name())))
 }

@@ -1,12 +1,13 @@
 //! `carry`: exports from one cluster, imports into another, and looks at what the other then holds.
 
+use super::export::export;
 use super::seed::import;
 use super::{Bench, StepError};
 use crate::run::carried::Carried;
 use crate::run::session::Session;
 use crate::scenario::Fault;
-use crate::verify::Role;
 use crate::transfer;
+use crate::verify::Role;
 use crate::verify::evidence::CarryEvidence;
 use crate::verify::portability;
 use portproof_proto::bundle::Bundle;
@@ -21,33 +22,37 @@ pub(super) async fn run(
     let source = export(bench, from).await?;
     let on_the_way = in_transit(bench, to, source.clone());
     let rehearsed = to.call(to.agent.import(&on_the_way, true).await)?;
-    bench.note(&to.role, format!("dry run of {} objects: nothing was changed", rehearsed.objects.len()));
+    bench.note(
+        &to.role,
+        format!(
+            "dry run of {} objects: nothing was changed",
+            rehearsed.objects.len()
+        ),
+    );
     let report = import(bench, to, &on_the_way).await?;
-    bench.note(&to.role, format!("{} objects imported", report.objects.len()));
+    bench.note(
+        &to.role,
+        format!("{} objects imported", report.objects.len()),
+    );
     let target = export(bench, to).await?;
-    let evidence = CarryEvidence { source: source.clone(), target, imported: report.objects };
+    let evidence = CarryEvidence {
+        source: source.clone(),
+        target,
+        imported: report.objects,
+    };
     bench.verdict(portability::import_identical(&evidence).on(&to.role));
     carried.source = Some(source);
     Ok(())
-}
-
-async fn export(bench: &Bench<'_>, session: &Session) -> Result<Bundle, StepError> {
-    let bundle = session.call(session.agent.export("").await)?;
-    let digest = session.call(bundle.digest().map_err(Into::into))?;
-    let tools: usize = bundle.descriptors.iter().map(|descriptor| descriptor.tools.len()).sum();
-    let objects = bundle.objects.len();
-    bench.note(
-        &session.role,
-        format!("exported {objects} objects and {tools} tool descriptors, {}", digest.short()),
-    );
-    Ok(bundle)
 }
 
 fn in_transit(bench: &Bench<'_>, to: &Session, mut bundle: Bundle) -> Bundle {
     if bench.plan.has_fault(Fault::ToolChangedInTransit, &to.role)
         && let Some(tool) = transfer::change_a_tool(&mut bundle)
     {
-        bench.note(&to.role, format!("on purpose: Tool {tool} was changed on the way"));
+        bench.note(
+            &to.role,
+            format!("on purpose: Tool {tool} was changed on the way"),
+        );
     }
     bundle
 }

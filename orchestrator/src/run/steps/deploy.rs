@@ -18,12 +18,20 @@ pub(super) async fn run(
     deadline: Duration,
     carried: &mut Carried,
 ) -> Result<(), StepError> {
-    bench.each(roles, |session| provision(bench, session, deadline)).await?;
-    carried.split.extend(roles.iter().map(|role| (role.clone(), STABLE_ONLY)));
+    bench
+        .each(roles, |session| provision(bench, session, deadline))
+        .await?;
+    carried
+        .split
+        .extend(roles.iter().map(|role| (role.clone(), STABLE_ONLY)));
     Ok(())
 }
 
-async fn provision(bench: &Bench<'_>, session: &Session, deadline: Duration) -> Result<(), StepError> {
+async fn provision(
+    bench: &Bench<'_>,
+    session: &Session,
+    deadline: Duration,
+) -> Result<(), StepError> {
     let stack = &bench.plan.scenario.stack;
     let plan = StackPlan {
         image: bench.plan.image.clone(),
@@ -39,10 +47,19 @@ async fn provision(bench: &Bench<'_>, session: &Session, deadline: Duration) -> 
     };
     let outcome = session.agent.provision(&plan, |step| {
         if let ProvisionProgress::Ready(part, elapsed) = step {
-            bench.note(&session.role, format!("{part} answers after {:.1} s", elapsed.as_secs_f64()));
+            bench.note(
+                &session.role,
+                format!("{part} answers after {:.1} s", elapsed.as_secs_f64()),
+            );
         }
     });
     let gateway = session.call(outcome.await)?;
-    bench.note(&session.role, format!("the Gateway answers at {}:{}", gateway.address, gateway.port));
+    bench.note(
+        &session.role,
+        format!(
+            "the Gateway answers at {}:{}",
+            gateway.address, gateway.port
+        ),
+    );
     Ok(())
 }

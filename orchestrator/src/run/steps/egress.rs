@@ -15,7 +15,9 @@ const TRANSPORTS: [Transport; 2] = [Transport::Tcp, Transport::Udp];
 const MEANS: [Via; 2] = [Via::Native, Via::Python];
 
 pub(super) async fn run(bench: &Bench<'_>, roles: &[Role]) -> Result<(), StepError> {
-    bench.each(roles, |session| sandwich(bench, session)).await?;
+    bench
+        .each(roles, |session| sandwich(bench, session))
+        .await?;
     Ok(())
 }
 
@@ -30,13 +32,22 @@ async fn sandwich(bench: &Bench<'_>, session: &Session) -> Result<(), StepError>
 
 /// The control pod must reach the canary: else a silent canary would prove nothing.
 fn controls(phase: Phase) -> Vec<EgressProbePlan> {
-    let towards = |transport| probe(Origin::Control, Target::Canary, transport, Via::Native, phase);
+    let towards = |transport| {
+        probe(
+            Origin::Control,
+            Target::Canary,
+            transport,
+            Via::Native,
+            phase,
+        )
+    };
     TRANSPORTS.map(towards).into()
 }
 
 /// The sandbox tries both transports by both means, and its one allowed peer, which must answer.
 fn attempts() -> Vec<EgressProbePlan> {
-    let attempt = |target, transport, via| probe(Origin::Sandbox, target, transport, via, Phase::Attempt);
+    let attempt =
+        |target, transport, via| probe(Origin::Sandbox, target, transport, via, Phase::Attempt);
     let mut probes = Vec::new();
     for via in MEANS {
         probes.extend(TRANSPORTS.map(|transport| attempt(Target::Canary, transport, via)));
@@ -45,7 +56,21 @@ fn attempts() -> Vec<EgressProbePlan> {
     probes
 }
 
-fn probe(origin: Origin, target: Target, transport: Transport, via: Via, phase: Phase) -> EgressProbePlan {
+fn probe(
+    origin: Origin,
+    target: Target,
+    transport: Transport,
+    via: Via,
+    phase: Phase,
+) -> EgressProbePlan {
     let nonce = Uuid::new_v4().simple().to_string();
-    EgressProbePlan { origin, target, transport, via, phase, nonce, timeout: TIMEOUT }
+    EgressProbePlan {
+        origin,
+        target,
+        transport,
+        via,
+        phase,
+        nonce,
+        timeout: TIMEOUT,
+    }
 }

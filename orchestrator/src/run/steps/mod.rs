@@ -4,6 +4,7 @@ mod canary;
 mod carry;
 mod deploy;
 mod egress;
+mod export;
 mod rollback;
 mod sandbox;
 mod seed;
@@ -25,7 +26,7 @@ use futures::future::join_all;
 
 /// Why a step gave no evidence; never a verdict.
 #[derive(Debug, thiserror::Error)]
-pub enum StepError {
+pub(super) enum StepError {
     /// A call to the agent of a cluster failed.
     #[error("cluster {role}")]
     Agent {
@@ -83,7 +84,10 @@ impl Bench<'_> {
 
     /// Reports a verdict.
     pub(super) fn verdict(&self, check: CheckResult) {
-        self.events.send(EventKind::CheckFinished { step: self.step.to_owned(), check: Box::new(check) });
+        self.events.send(EventKind::CheckFinished {
+            step: self.step.to_owned(),
+            check: Box::new(check),
+        });
     }
 
     /// The session of a role.
@@ -115,16 +119,23 @@ impl Bench<'_> {
 impl Session {
     /// Puts the role of the cluster on a failed call.
     fn call<T>(&self, outcome: Result<T, RpcError>) -> Result<T, StepError> {
-        outcome.map_err(|source| StepError::Agent { role: self.role.clone(), source })
+        outcome.map_err(|source| StepError::Agent {
+            role: self.role.clone(),
+            source,
+        })
     }
 }
 
 /// Runs one step.
-pub(super) async fn run(bench: &Bench<'_>, step: &Step, carried: &mut Carried) -> Result<(), StepError> {
+pub(super) async fn run(
+    bench: &Bench<'_>,
+    step: &Step,
+    carried: &mut Carried,
+) -> Result<(), StepError> {
     let roles = &step.roles;
     match &step.action {
         Action::Deploy { deadline } => deploy::run(bench, roles, *deadline, carried).await,
-        Action::Seed => seed::run(bench, roles).await,
+        Action::Seed => seed::run(bench, roles, carried).await,
         Action::Carry { from, to } => carry::run(bench, from, to, carried).await,
         Action::Tasks { items } => tasks::run(bench, roles, items, carried).await,
         Action::Traces { deadline } => traces::run(bench, roles, *deadline, carried).await,

@@ -20,22 +20,40 @@ pub(super) async fn run(
     carried: &mut Carried,
 ) -> Result<(), StepError> {
     for role in roles {
-        if carried.split.get(role).is_none_or(|&(_, canary)| canary == 0) {
-            return Err(StepError::Order { what: "canary in the route", step: "canary" });
+        if carried
+            .split
+            .get(role)
+            .is_none_or(|&(_, canary)| canary == 0)
+        {
+            return Err(StepError::Order {
+                what: "canary in the route",
+                step: "canary",
+            });
         }
     }
-    bench.each(roles, |session| roll_back(bench, session, step)).await?;
-    carried.split.extend(roles.iter().map(|role| (role.clone(), STABLE_ONLY)));
+    bench
+        .each(roles, |session| roll_back(bench, session, step))
+        .await?;
+    carried
+        .split
+        .extend(roles.iter().map(|role| (role.clone(), STABLE_ONLY)));
     Ok(())
 }
 
-async fn roll_back(bench: &Bench<'_>, session: &Session, step: &RollbackPlan) -> Result<(), StepError> {
+async fn roll_back(
+    bench: &Bench<'_>,
+    session: &Session,
+    step: &RollbackPlan,
+) -> Result<(), StepError> {
     let (record, change) = session.call(change_under_load(session, step).await)?;
     bench.verdict(rollback(&record, &change, &step.goal()).on(&session.role));
     Ok(())
 }
 
-async fn change_under_load(session: &Session, step: &RollbackPlan) -> Result<(TrafficRecord, SplitChange), RpcError> {
+async fn change_under_load(
+    session: &Session,
+    step: &RollbackPlan,
+) -> Result<(TrafficRecord, SplitChange), RpcError> {
     let plan = LoadPlan {
         requests: step.requests,
         rate: step.rate,
@@ -44,7 +62,10 @@ async fn change_under_load(session: &Session, step: &RollbackPlan) -> Result<(Tr
         path: PATH.to_owned(),
     };
     let (started, load_runs) = oneshot::channel();
-    let load = session.agent.drive(&plan, move || drop(started.send(())));
+    let load = session.agent.drive(&plan, move || {
+        // Nobody waits any more when the change was given up.
+        let _ = started.send(());
+    });
     let change = async {
         // A load that never starts ends with an error of its own; the change then does no harm.
         let _ = load_runs.await;

@@ -16,22 +16,36 @@ pub(super) async fn run(
     items: &[Task],
     carried: &mut Carried,
 ) -> Result<(), StepError> {
-    let done = bench.each(roles, |session| work(bench, session, items)).await?;
+    let done = bench
+        .each(roles, |session| work(bench, session, items))
+        .await?;
     if let Some(source) = &carried.source {
         for (role, transcripts) in &done {
             bench.verdict(portability::tools_discovered(source, transcripts).on(role));
         }
     }
     if let [(_, one), (_, other), ..] = done.as_slice() {
-        bench.verdict(portability::output_consistent(one, other, &OutputGoal::default()));
+        bench.verdict(portability::output_consistent(
+            one,
+            other,
+            OutputGoal::default(),
+        ));
     }
     for (role, transcripts) in done {
-        carried.transcripts.entry(role).or_default().extend(transcripts);
+        carried
+            .transcripts
+            .entry(role)
+            .or_default()
+            .extend(transcripts);
     }
     Ok(())
 }
 
-async fn work(bench: &Bench<'_>, session: &Session, items: &[Task]) -> Result<Vec<TaskTranscript>, StepError> {
+async fn work(
+    bench: &Bench<'_>,
+    session: &Session,
+    items: &[Task],
+) -> Result<Vec<TaskTranscript>, StepError> {
     let mut transcripts = Vec::new();
     for item in items {
         let order = TaskOrder {
@@ -49,7 +63,11 @@ async fn work(bench: &Bench<'_>, session: &Session, items: &[Task]) -> Result<Ve
 }
 
 fn summary(transcript: &TaskTranscript) -> String {
-    let calls: Vec<_> = transcript.calls.iter().map(|call| call.tool.as_str()).collect();
+    let calls: Vec<_> = transcript
+        .calls
+        .iter()
+        .map(|call| call.tool.as_str())
+        .collect();
     let end = match (&transcript.answer, &transcript.failure) {
         (Some(answer), _) => answer.as_str(),
         (None, Some(failure)) => failure.as_str(),

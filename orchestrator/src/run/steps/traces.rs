@@ -3,9 +3,9 @@
 use super::{Bench, StepError};
 use crate::run::carried::Carried;
 use crate::run::session::Session;
+use crate::verify::Role;
 use crate::verify::evidence::{Span, TaskTranscript, TraceEvidence};
-use crate::verify::traces::{TracedTask, plan_to_tool};
-use crate::verify::{Role, Verdict};
+use crate::verify::traces::{TracedTask, is_complete, plan_to_tool};
 use std::time::Duration;
 
 pub(super) async fn run(
@@ -14,7 +14,9 @@ pub(super) async fn run(
     deadline: Duration,
     carried: &Carried,
 ) -> Result<(), StepError> {
-    bench.each(roles, |session| follow(bench, session, deadline, carried)).await?;
+    bench
+        .each(roles, |session| follow(bench, session, deadline, carried))
+        .await?;
     Ok(())
 }
 
@@ -24,24 +26,34 @@ async fn follow(
     deadline: Duration,
     carried: &Carried,
 ) -> Result<(), StepError> {
-    let missing = StepError::Order { what: "finished task", step: "tasks" };
+    let missing = StepError::Order {
+        what: "finished task",
+        step: "tasks",
+    };
     let transcripts = carried.transcripts.get(&session.role).ok_or(missing)?;
     let mut collected = Vec::new();
     for transcript in transcripts {
         collected.push(collect(session, transcript, deadline).await);
     }
     let pairs = transcripts.iter().zip(&collected);
-    let tasks: Vec<_> = pairs.map(|(transcript, trace)| TracedTask { transcript, trace }).collect();
+    let tasks: Vec<_> = pairs
+        .map(|(transcript, trace)| TracedTask { transcript, trace })
+        .collect();
     bench.verdict(plan_to_tool(&tasks, session.cluster.uid()).on(&session.role));
     Ok(())
 }
 
 /// Waits until the trace proves the claim: then nothing that still comes can matter; else until the deadline.
-async fn collect(session: &Session, transcript: &TaskTranscript, deadline: Duration) -> TraceEvidence {
+async fn collect(
+    session: &Session,
+    transcript: &TaskTranscript,
+    deadline: Duration,
+) -> TraceEvidence {
     let uid = session.cluster.uid();
-    let complete = |spans: &[Span]| {
-        let trace = TraceEvidence { spans: spans.to_vec(), ..TraceEvidence::default() };
-        plan_to_tool(&[TracedTask { transcript, trace: &trace }], uid).verdict == Verdict::Passed
-    };
-    session.relay.spans().wait_for(&transcript.trace_id, deadline, complete).await
+    let complete = |spans: &[Span]| is_complete(transcript, spans, uid);
+    session
+        .relay
+        .spans()
+        .wait_for(&transcript.trace_id, deadline, complete)
+        .await
 }

@@ -4,17 +4,17 @@ use crate::verify::evidence::{Sample, SplitChange, TrafficFailure, TrafficRecord
 use portproof_proto::names::Part;
 
 /// Time between two requests, in nanoseconds: 800 requests a second.
-pub(super) const GAP_NS: u64 = 1_250_000;
+pub(crate) const GAP_NS: u64 = 1_250_000;
 const CONNECTIONS: u32 = 16;
 
 /// `requests` answers with `percent` of a hundred from the canary, spread evenly over time and connections.
-pub(super) fn split(requests: u32, percent: u32) -> TrafficRecord {
+pub(crate) fn split(requests: u32, percent: u32) -> TrafficRecord {
     // 37 and 100 have no common divisor, so each hundred in a row holds exactly `percent` canary answers.
     record(requests, |index| (index * 37) % 100 < percent)
 }
 
 /// One answer per request; `canary` says which come from the canary.
-pub(super) fn record(requests: u32, canary: impl Fn(u32) -> bool) -> TrafficRecord {
+pub(crate) fn record(requests: u32, canary: impl Fn(u32) -> bool) -> TrafficRecord {
     let samples: Vec<_> = (0..requests)
         .map(|index| sample(index, canary(index)))
         .collect();
@@ -47,7 +47,7 @@ fn sample(index: u32, canary: bool) -> Sample {
 }
 
 /// Lets the backends count what the clients saw.
-pub(super) fn count(record: &mut TrafficRecord) {
+pub(crate) fn count(record: &mut TrafficRecord) {
     record.received.clear();
     for backend in record
         .samples
@@ -59,7 +59,7 @@ pub(super) fn count(record: &mut TrafficRecord) {
 }
 
 /// Makes the requests at `indices` fail.
-pub(super) fn fail(
+pub(crate) fn fail(
     record: &mut TrafficRecord,
     indices: impl Iterator<Item = usize>,
     failure: TrafficFailure,
@@ -75,7 +75,7 @@ pub(super) fn fail(
 }
 
 /// A rollback sent 1 s after the first request and acknowledged 10 ms later.
-pub(super) fn change() -> SplitChange {
+pub(crate) fn change() -> SplitChange {
     SplitChange {
         asked: (100, 0),
         sent_ns: 2_000_000_000,
@@ -85,7 +85,7 @@ pub(super) fn change() -> SplitChange {
 
 /// 4,000 requests (5 s) of which a tenth goes to the canary until `last_ns` after the acknowledgement, then
 /// `residual` of a hundred.
-pub(super) fn rolled_back(last_ns: u64, residual: u32) -> TrafficRecord {
+pub(crate) fn rolled_back(last_ns: u64, residual: u32) -> TrafficRecord {
     let end = change().acknowledged_ns + last_ns;
     record(4_000, |index| {
         let sent = 1_000_020_000 + u64::from(index) * GAP_NS;

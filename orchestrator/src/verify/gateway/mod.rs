@@ -13,4 +13,4 @@ pub use interval::{Interval, upper_bound_of_none, wilson};
 pub use rollback::{CONFIRMATIONS, RollbackGoal, rollback};
 
 #[cfg(test)]
-mod fixture;
+pub(crate) mod fixture;

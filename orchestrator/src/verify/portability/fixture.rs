@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 const TOOLS: [&str; 3] = ["search_documents", "lookup_price", "run_python"];
 
 /// Three tools, the documents of one of them, and their CRD.
-pub(super) fn bundle() -> Bundle {
+pub(crate) fn bundle() -> Bundle {
     let tools: Vec<_> = TOOLS.iter().map(|name| tool(name)).collect();
     let documents = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "manuals", "namespace": "n"},
         "data": {"p-100": "replacement seal: SKU SEAL-100"}});
@@ -38,7 +38,7 @@ fn tool(name: &str) -> Value {
 }
 
 /// A carry that changed nothing.
-pub(super) fn carry() -> CarryEvidence {
+pub(crate) fn carry() -> CarryEvidence {
     let source = bundle();
     let mut target = bundle();
     target.descriptors[0].discover["serverInfo"]["version"] = json!("2");
@@ -72,7 +72,7 @@ fn imported(object: &Value) -> ImportedObject {
 }
 
 /// The reference task, answered through each tool once.
-pub(super) fn seal_price() -> TaskTranscript {
+pub(crate) fn seal_price() -> TaskTranscript {
     let call = |index: usize, arguments, result| ToolCall {
         call_id: format!("call-{index}"),
         tool: TOOLS[index].to_owned(),

@@ -11,4 +11,4 @@ pub use output_consistent::{OutputGoal, output_consistent};
 pub use tools_discovered::tools_discovered;
 
 #[cfg(test)]
-mod fixture;
+pub(crate) mod fixture;

@@ -5,11 +5,11 @@ use portproof_proto::{canonical, telemetry};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
-pub(super) const CLUSTER: &str = "5f0e3c1a-cluster";
-pub(super) const TRACE: &str = "0af7651916cd43dd8448eb211c80319c";
-pub(super) const ROOT: &str = "b7ad6b7169203331";
+pub(crate) const CLUSTER: &str = "5f0e3c1a-cluster";
+pub(crate) const TRACE: &str = "0af7651916cd43dd8448eb211c80319c";
+pub(crate) const ROOT: &str = "b7ad6b7169203331";
 
-pub(super) fn transcript() -> TaskTranscript {
+pub(crate) fn transcript() -> TaskTranscript {
     TaskTranscript {
         task_id: "seal-price".into(),
         trace_id: TRACE.into(),
@@ -43,7 +43,7 @@ fn call(id: &str, tool: &str, arguments: Value, result: Value) -> ToolCall {
     }
 }
 
-pub(super) fn trace() -> TraceEvidence {
+pub(crate) fn trace() -> TraceEvidence {
     let mut spans = agent_spans();
     for (index, call) in transcript().calls.iter().enumerate() {
         spans.extend(call_spans(call, index));
@@ -207,6 +207,6 @@ fn operation(span: &mut Span, operation: &str) {
     set(span, telemetry::OPERATION, json!(operation));
 }
 
-pub(super) fn set(span: &mut Span, key: &str, value: Value) {
+pub(crate) fn set(span: &mut Span, key: &str, value: Value) {
     span.attributes.insert(key.to_owned(), value);
 }

@@ -11,4 +11,4 @@ pub use finding::{Code, Finding};
 pub use plan_to_tool::{TracedTask, is_complete, plan_to_tool};
 
 #[cfg(test)]
-mod fixture;
+pub(crate) mod fixture;

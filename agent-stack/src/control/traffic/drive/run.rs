@@ -87,12 +87,41 @@ impl Prepared {
 /// to a millisecond.
 fn keep_schedule(plan: &Plan, queues: &[mpsc::UnboundedSender<Due>]) {
     let start = Instant::now() + LEAD;
-    for (index, queue) in (0..plan.requests).zip(queues.iter().cycle()) {
+    let mut turns = Turns::new(queues.len());
+    for index in 0..plan.requests {
+        let queue = &queues[turns.next_slot()];
         let at = start + plan.due(index);
         std::thread::sleep(at.saturating_duration_since(Instant::now()));
         if queue.send(Due { index, at }).is_err() {
             return;
         }
+    }
+}
+
+/// Whose turn it is: every slot once a round, each round in an order of its own. In a fixed order the slots would fall in
+/// step with a gateway that deals requests out in turn, and its canary would answer only some connections.
+struct Turns {
+    order: Vec<usize>,
+    next: usize,
+    random: fastrand::Rng,
+}
+
+impl Turns {
+    fn new(slots: usize) -> Self {
+        Self {
+            order: (0..slots).collect(),
+            next: slots,
+            random: fastrand::Rng::with_seed(0x90),
+        }
+    }
+
+    fn next_slot(&mut self) -> usize {
+        if self.next == self.order.len() {
+            self.random.shuffle(&mut self.order);
+            self.next = 0;
+        }
+        self.next += 1;
+        self.order[self.next - 1]
     }
 }
 
@@ -176,5 +205,24 @@ fn add(finished: &mut TrafficFinished, sample: &TrafficSample) {
         && sample.sent_ns.saturating_sub(sample.due_ns) > late
     {
         finished.started_late += 1;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Turns;
+
+    #[test]
+    fn every_slot_has_one_turn_a_round_and_no_two_rounds_need_be_alike() {
+        let mut turns = Turns::new(16);
+        let mut round = || (0..16).map(|_| turns.next_slot()).collect::<Vec<_>>();
+        let (one, other) = (round(), round());
+        let sorted = |mut round: Vec<usize>| {
+            round.sort_unstable();
+            round
+        };
+        assert_ne!(one, other);
+        assert_eq!(sorted(one), (0..16).collect::<Vec<_>>());
+        assert_eq!(sorted(other), (0..16).collect::<Vec<_>>());
     }
 }

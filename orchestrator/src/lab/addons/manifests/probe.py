@@ -1,5 +1,5 @@
-# A pod that says what it sees from where it stands: one line of HTTP in, one line out.
-import os
+# A pod that says what it sees from where it stands: one line of HTTP in, one line out. `hello` is answered with a word
+# that only this lab's probes know; every other answer begins with `ok` or, where the pod itself was turned away, `no`.
 import socket
 import sys
 
@@ -17,10 +17,7 @@ def fetch(host, port):
     return answer.partition(b"\r\n\r\n")[2].decode()
 
 
-def answer(path):
-    command, *arguments = path.strip("/").split("/")
-    if command == "hello":
-        return sys.argv[1]
+def look(command, arguments):
     if command == "kernel":
         with open("/proc/version") as version:
             return version.read().strip()
@@ -31,14 +28,19 @@ def answer(path):
     raise ValueError(f"no such command: {command}")
 
 
-def serve(connection):
-    path = connection.recv(4096).split()[1].decode()
+def answer(path):
+    command, *arguments = path.strip("/").split("/")
+    if command == "hello":
+        return sys.argv[1]
     try:
-        status, body = "200 OK", answer(path)
+        return "ok " + look(command, arguments)
     except (OSError, ValueError, TypeError) as error:
-        status, body = "502 Bad Gateway", f"{type(error).__name__}: {error}"
-    body = body.encode()
-    head = f"HTTP/1.1 {status}\r\nContent-Type: text/plain\r\nContent-Length: {len(body)}\r\nConnection: close\r\n\r\n"
+        return f"no {type(error).__name__}: {error}"
+
+
+def serve(connection):
+    body = answer(connection.recv(4096).split()[1].decode()).encode()
+    head = f"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: {len(body)}\r\nConnection: close\r\n\r\n"
     connection.sendall(head.encode() + body)
 
 

@@ -15,6 +15,15 @@ pub(super) enum Answer {
 }
 
 impl Answer {
+    /// Reads what the script in a pod answered.
+    pub(super) fn of_pod(answer: &str) -> Self {
+        match answer.split_once(' ') {
+            Some(("ok", text)) => Self::Text(text.to_owned()),
+            Some(("no", text)) => Self::Refused(text.to_owned()),
+            _ => Self::Trouble(format!("the pod's answer is not understood: `{answer}`")),
+        }
+    }
+
     /// Whether it is exactly this text.
     pub(super) fn is_text(&self, expected: &str) -> bool {
         matches!(self, Self::Text(text) if text == expected)
@@ -61,6 +70,23 @@ mod tests {
         );
         assert!(!text("Linux version 6.18.5 (gcc 14.2.0) #1 SMP").is_gvisor());
         assert!(!Answer::Refused("gVisor".to_owned()).is_gvisor());
+    }
+
+    #[test]
+    fn only_the_script_itself_is_believed() {
+        assert!(Answer::of_pod("ok n0nce").is_text("n0nce"));
+        assert!(Answer::of_pod("no ConnectionRefusedError: [Errno 111]").is_cut_off());
+        for other in [
+            "",
+            "n0nce",
+            "<html>502 Bad Gateway</html>",
+            "error trying to reach service",
+        ] {
+            assert!(
+                matches!(Answer::of_pod(other), Answer::Trouble(_)),
+                "{other}"
+            );
+        }
     }
 
     #[test]

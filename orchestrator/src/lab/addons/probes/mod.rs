@@ -222,7 +222,7 @@ impl Probes<'_> {
 
     async fn not_working(&self, part: &str, last: &Answer) -> AddonError {
         AddonError::NotWorking {
-            what: format!("not seen: {part}"),
+            what: part.to_owned(),
             waited: self.start.elapsed(),
             last: last.to_string(),
             hints: self.pods.hints().await,

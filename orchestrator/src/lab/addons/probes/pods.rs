@@ -33,8 +33,8 @@ impl Pods {
             Err(error) => return Answer::Trouble(error.to_string()),
         };
         match tokio::time::timeout(QUESTION, self.client.request_text(request)).await {
-            Ok(Ok(text)) => Answer::Text(text),
-            Ok(Err(error)) => refusal(&error),
+            Ok(Ok(text)) => Answer::of_pod(&text),
+            Ok(Err(error)) => Answer::Trouble(error.to_string()),
             Err(_) => Answer::Trouble(format!(
                 "the pod `{pod}` did not answer in {} s",
                 QUESTION.as_secs()
@@ -110,8 +110,12 @@ impl Pods {
             .await
             .map_err(|source| ask("a namespace", source))?
             .is_some()
-            && Instant::now() < deadline
         {
+            if Instant::now() > deadline {
+                return Err(AddonError::Leftover {
+                    namespace: name.to_owned(),
+                });
+            }
             tokio::time::sleep(PAUSE).await;
         }
         Ok(())
@@ -149,16 +153,6 @@ fn ask(what: &str, source: kube::Error) -> AddonError {
     AddonError::Ask {
         what: what.to_owned(),
         source: Box::new(source),
-    }
-}
-
-/// The probe's script answers 502 when it was asked and failed; the API server says 503 when it cannot reach the pod.
-fn refusal(error: &kube::Error) -> Answer {
-    match error {
-        kube::Error::Api(status) if status.code == 502 => {
-            Answer::Refused(status.message.trim().to_owned())
-        }
-        other => Answer::Trouble(other.to_string()),
     }
 }
 
@@ -216,25 +210,6 @@ fn unscheduled(pod: &Pod) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use kube::core::Status;
-
-    fn api_error(code: u16, message: &str) -> kube::Error {
-        kube::Error::Api(Box::new(Status::failure(message, "").with_code(code)))
-    }
-
-    #[test]
-    fn an_unreachable_pod_is_not_a_pod_that_was_refused() {
-        let told = refusal(&api_error(
-            502,
-            "ConnectionRefusedError: [Errno 111] Connection refused",
-        ));
-        assert!(told.is_cut_off());
-        let unreachable = refusal(&api_error(
-            503,
-            "error trying to reach service: dial tcp: connection refused",
-        ));
-        assert!(!unreachable.is_cut_off());
-    }
 
     #[test]
     fn a_pod_that_waits_says_for_what() {

@@ -1,4 +1,5 @@
-use super::super::catalog::{COMPONENTS, SHIM_OOM_SCORE};
+use super::super::catalog::{COMPONENTS, Component, SHIM_OOM_SCORE};
+use super::super::toolchain::Toolchain;
 use super::*;
 use crate::progress::Silent;
 
@@ -42,12 +43,12 @@ fn store_with(names: &[&str]) -> (tempfile::TempDir, Store, Vec<Part>) {
         })
         .collect();
     for part in &parts {
-        let work = store.workplace(part.component, &toolchain).unwrap();
+        let work = store.workplace(part).unwrap();
         fs_err::create_dir_all(work.bin()).unwrap();
         for program in part.component.programs() {
             fs_err::write(work.bin().join(program), "").unwrap();
         }
-        store.publish(part, work).unwrap();
+        work.publish(part, &toolchain).unwrap();
     }
     (cache, store, parts)
 }
@@ -90,7 +91,7 @@ fn the_digest_covers_the_module_files() {
 #[test]
 fn a_published_component_is_found_with_its_programs() {
     let (_cache, store, parts) = store_with(&["runc", "etcd"]);
-    let components = store.components(parts).unwrap();
+    let components = store.components(&parts).unwrap();
     assert!(components.program("runc").unwrap().is_file());
     assert!(components.bin().join("etcd").is_file());
     assert_eq!(components.component("runc").unwrap().version, "v1.4.0");
@@ -109,7 +110,7 @@ fn what_is_missing_is_named() {
         patch: None,
         toolchain: &toolchain,
     }));
-    let failed = store.components(parts).unwrap_err();
+    let failed = store.components(&parts).unwrap_err();
     assert!(
         matches!(&failed, BuildError::NotBuilt { missing } if missing == "etcd"),
         "{failed}"
@@ -127,9 +128,9 @@ fn a_build_without_its_programs_is_not_published() {
         patch: None,
         toolchain: &toolchain,
     });
-    let work = store.workplace(part.component, &toolchain).unwrap();
+    let work = store.workplace(&part).unwrap();
     assert!(matches!(
-        store.publish(&part, work),
+        work.publish(&part, &toolchain),
         Err(BuildError::NoResult { .. })
     ));
     assert!(!part.directory.exists());

@@ -1,0 +1,44 @@
+//! `portproof report`: makes the reports of a run again, from its event log.
+
+use super::printer::Printer;
+use super::write_reports;
+use crate::exit::Exit;
+use crate::run::directory::RunDirectory;
+use crate::run::log;
+use clap::Args;
+use std::error::Error;
+use std::path::PathBuf;
+
+/// Options of `report`.
+#[derive(Debug, Args)]
+pub(super) struct Report {
+    /// Id of the run, an unambiguous beginning of it, or `latest`.
+    #[arg(default_value = "latest")]
+    run: String,
+    /// Directory that keeps runs.
+    #[arg(
+        long,
+        default_value = "runs",
+        env = "PORTPROOF_RUNS",
+        value_name = "DIR"
+    )]
+    runs: PathBuf,
+}
+
+impl Report {
+    pub(super) fn run(self, printer: &Printer) -> Exit {
+        match self.write(printer) {
+            Ok(()) => Exit::Passed,
+            Err(error) => {
+                printer.error(error.as_ref(), None);
+                Exit::Usage
+            }
+        }
+    }
+
+    fn write(&self, printer: &Printer) -> Result<(), Box<dyn Error + Send + Sync>> {
+        let directory = RunDirectory::find(&self.runs, &self.run)?;
+        let events = log::read(&directory.events())?;
+        write_reports(&directory, &events, printer)
+    }
+}

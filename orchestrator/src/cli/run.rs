@@ -1,0 +1,209 @@
+//! `portproof run`: one scenario, from its file to its reports.
+
+use super::lab::kept_logs;
+use super::live::Live;
+use super::printer::Printer;
+use super::{block_on, write_reports};
+use crate::exit::Exit;
+use crate::lab::build::cache_directory;
+use crate::lab::{LabMaterial, image};
+use crate::provider::existing::{self, AllowedContexts, Binding};
+use crate::provider::{ImagePullPolicy, Resolved, lab};
+use crate::report::ExitPolicy;
+use crate::run::{RunEnd, RunRequest};
+use crate::scenario::{self, ClusterSource, LabGateway, Scenario};
+use crate::verify::Role;
+use clap::Args;
+use std::collections::BTreeMap;
+use std::error::Error;
+use std::path::PathBuf;
+
+type Failure = Box<dyn Error + Send + Sync>;
+
+/// Options of `run`.
+#[derive(Debug, Args)]
+pub(super) struct Run {
+    /// The scenario file.
+    scenario: PathBuf,
+    /// Directory that keeps runs: event log, ledger and reports of each.
+    #[arg(
+        long,
+        default_value = "runs",
+        env = "PORTPROOF_RUNS",
+        value_name = "DIR"
+    )]
+    runs: PathBuf,
+    /// The `agent-stack` program for the lab's image, when it is not beside this one.
+    #[arg(long, value_name = "FILE")]
+    agent_stack: Option<PathBuf>,
+    /// Image of the stack for clusters outside the lab, tag included.
+    #[arg(long, value_name = "IMAGE")]
+    image: Option<String>,
+    /// Kubeconfig context that may be used; may be repeated, and may end in `*`.
+    #[arg(long = "allow-context", value_name = "CONTEXT")]
+    allowed: Vec<String>,
+    /// Fail on SHOULD checks too.
+    #[arg(long)]
+    fail_on_should: bool,
+}
+
+impl Run {
+    pub(super) fn run(self, printer: &Printer) -> Exit {
+        let text = match std::fs::read_to_string(&self.scenario) {
+            Ok(text) => text,
+            Err(error) => {
+                printer.failure(
+                    &format!("`{}` cannot be read: {error}", self.scenario.display()),
+                    None,
+                );
+                return Exit::Usage;
+            }
+        };
+        match scenario::load(&self.scenario, &text) {
+            Ok(scenario) => self.run_scenario(scenario, printer),
+            Err(error) => {
+                printer.text(&error.render(printer.color()));
+                Exit::Usage
+            }
+        }
+    }
+
+    fn run_scenario(self, scenario: Scenario, printer: &Printer) -> Exit {
+        let sources = match self.sources(&scenario, printer) {
+            Ok(sources) => sources,
+            Err(exit) => return exit,
+        };
+        let request = RunRequest {
+            scenario,
+            runs: self.runs,
+            image: sources.image.clone(),
+            policy: ExitPolicy {
+                fail_on_should: self.fail_on_should,
+            },
+        };
+        let listener = Box::new(Live::new(printer.clone()));
+        match block_on(crate::run::run(
+            request,
+            listener,
+            sources.resolve(printer.clone()),
+        )) {
+            Ok(Ok(end)) => report(&end, printer),
+            Ok(Err(error)) => {
+                printer.error(&error, None);
+                Exit::Unexpected
+            }
+            Err(error) => {
+                printer.error(&error, None);
+                Exit::Unexpected
+            }
+        }
+    }
+
+    /// Sorts the clusters by where they come from and makes the image ready; nothing is started yet.
+    fn sources(&self, scenario: &Scenario, printer: &Printer) -> Result<Sources, Exit> {
+        let mut lab = BTreeMap::new();
+        let mut existing = Vec::new();
+        for (role, source) in &scenario.clusters {
+            match source {
+                ClusterSource::Lab { gateway } => drop(lab.insert(role.clone(), *gateway)),
+                ClusterSource::Existing {
+                    kubeconfig,
+                    context,
+                    gateway_class,
+                } => {
+                    existing.push(binding(role, kubeconfig.clone(), context, gateway_class));
+                }
+            }
+        }
+        let material = if lab.is_empty() {
+            None
+        } else {
+            Some(self.material(printer)?)
+        };
+        let image = match (&material, &self.image) {
+            (Some(material), None) => material.agent_stack.name.clone(),
+            (_, Some(image)) => image.clone(),
+            (None, None) => {
+                let what = "the scenario uses clusters outside the lab, and no image of the stack is named";
+                printer.failure(what, Some("make one with `portproof image build`, load or push it, and pass `--image`"));
+                return Err(Exit::Usage);
+            }
+        };
+        Ok(Sources {
+            lab,
+            existing,
+            material,
+            image,
+            allowed: self.allowed.clone(),
+        })
+    }
+
+    fn material(&self, printer: &Printer) -> Result<LabMaterial, Exit> {
+        let program = match &self.agent_stack {
+            Some(program) => Ok(program.clone()),
+            None => image::agent_stack::beside_this_program(),
+        };
+        program
+            .map_err(Into::into)
+            .and_then(|program| LabMaterial::build(&cache_directory(), &program, printer))
+            .map_err(|error| {
+                printer.error(&error, error.hint().as_deref());
+                error.exit()
+            })
+    }
+}
+
+fn binding(
+    role: &Role,
+    kubeconfig: Option<PathBuf>,
+    context: &str,
+    gateway_class: &str,
+) -> Binding {
+    let home = || std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".kube/config"));
+    let default = || {
+        std::env::var_os("KUBECONFIG")
+            .map(PathBuf::from)
+            .or_else(home)
+            .unwrap_or_default()
+    };
+    Binding {
+        role: role.clone(),
+        kubeconfig: kubeconfig.unwrap_or_else(default),
+        context: context.to_owned(),
+        gateway_class: gateway_class.to_owned(),
+        image_pull_policy: ImagePullPolicy::IfNotPresent,
+    }
+}
+
+/// Where the clusters of a run come from.
+struct Sources {
+    lab: BTreeMap<Role, LabGateway>,
+    existing: Vec<Binding>,
+    material: Option<LabMaterial>,
+    image: String,
+    allowed: Vec<String>,
+}
+
+impl Sources {
+    async fn resolve(self, printer: Printer) -> Result<Vec<Resolved>, Failure> {
+        let allowed = AllowedContexts::with(self.allowed);
+        let mut resolved = Vec::new();
+        for binding in self.existing {
+            resolved.push(existing::resolve(binding, &allowed)?);
+        }
+        if let Some(material) = &self.material {
+            resolved.extend(lab::resolve(&self.lab, material, &kept_logs(), &printer).await?);
+        }
+        Ok(resolved)
+    }
+}
+
+fn report(end: &RunEnd, printer: &Printer) -> Exit {
+    match write_reports(&end.directory, &end.events, printer) {
+        Ok(()) => end.exit,
+        Err(error) => {
+            printer.error(error.as_ref(), None);
+            Exit::Unexpected
+        }
+    }
+}

@@ -1,0 +1,319 @@
+//! One self-contained page: no script, no font, no picture from elsewhere.
+
+use super::chart;
+use super::summary::{Cleanup, RunSummary, StepSummary};
+use super::words::{evidence_class, seconds};
+use crate::run::event::StepOutcome;
+use crate::verify::{CheckResult, Fact, Level, Role, Verdict};
+use minijinja::Environment;
+use minijinja::value::Serde;
+use serde::Serialize;
+use serde_json::Value;
+
+const TEMPLATE: &str = include_str!("templates/report.html");
+
+/// The page could not be made.
+#[derive(Debug, thiserror::Error)]
+pub enum HtmlError {
+    /// The template does not fit its data.
+    #[error("the HTML report cannot be rendered")]
+    Template(#[from] minijinja::Error),
+    /// The evidence cannot be written as JSON.
+    #[error("the evidence of a check cannot be written as JSON")]
+    Evidence(#[from] serde_json::Error),
+}
+
+/// The run as one HTML page.
+///
+/// # Errors
+/// See [`HtmlError`].
+pub fn html(run: &RunSummary) -> Result<String, HtmlError> {
+    let mut environment = Environment::new();
+    // The extension of the name turns escaping on.
+    environment.add_template("report.html", TEMPLATE)?;
+    let columns = columns(run);
+    let page = Page {
+        run,
+        headline: run.headline(),
+        tone: tone(run),
+        began: run
+            .started_at
+            .map(|at| at.strftime("%Y-%m-%d %H:%M:%S UTC").to_string()),
+        took: seconds(run.elapsed_ms),
+        counts: run
+            .counts
+            .words()
+            .into_iter()
+            .map(|(word, count)| CountView {
+                chip: chip(word),
+                count,
+            })
+            .collect(),
+        columns: columns
+            .iter()
+            .map(|column| column_name(column.as_ref()))
+            .collect(),
+        families: families(run, &columns)?,
+        carried: carried(run),
+        timeline: safe(chart::steps(&run.steps)),
+        steps: run.steps.iter().map(StepView::of).collect(),
+        cleanup: run.cleanup.as_ref().map(cleanup_sentence),
+    };
+    Ok(environment
+        .get_template("report.html")?
+        .render(Serde(&page))?)
+}
+
+/// Everything the template speaks of.
+#[derive(Serialize)]
+struct Page<'a> {
+    run: &'a RunSummary,
+    headline: String,
+    tone: &'static str,
+    began: Option<String>,
+    took: String,
+    counts: Vec<CountView>,
+    columns: Vec<String>,
+    families: Vec<FamilyView>,
+    carried: Option<Carried>,
+    timeline: minijinja::Value,
+    steps: Vec<StepView<'a>>,
+    cleanup: Option<String>,
+}
+
+/// How many checks reached a verdict.
+#[derive(Serialize)]
+struct CountView {
+    chip: Chip,
+    count: usize,
+}
+
+fn safe(markup: String) -> minijinja::Value {
+    minijinja::Value::from_safe_string(markup)
+}
+
+/// Colour of the page's head.
+fn tone(run: &RunSummary) -> &'static str {
+    match run.counts.words().first() {
+        Some(("failed", _)) => "failed",
+        Some(("passed" | "not applicable", _)) if run.exit_code.is_none_or(|code| code == 0) => {
+            "passed"
+        }
+        _ => "unknown",
+    }
+}
+
+/// A verdict as it stands in tables: a word, a sign, a class of the style sheet.
+#[derive(Serialize)]
+struct Chip {
+    word: String,
+    sign: &'static str,
+    class: &'static str,
+}
+
+fn chip(word: &str) -> Chip {
+    let (sign, class) = match word {
+        "passed" => ("✓", "passed"),
+        "failed" => ("✕", "failed"),
+        "error" => ("!", "error"),
+        "inconclusive" => ("?", "inconclusive"),
+        "skipped" => ("–", "none"),
+        _ => ("∅", "none"),
+    };
+    Chip {
+        word: word.to_owned(),
+        sign,
+        class,
+    }
+}
+
+/// Columns of the matrix: each role, and the verdicts over all clusters where there are any.
+fn columns(run: &RunSummary) -> Vec<Option<Role>> {
+    let across = run.checks.iter().any(|entry| entry.result.role.is_none());
+    let roles = run
+        .clusters
+        .iter()
+        .map(|cluster| Some(cluster.role.clone()));
+    roles.chain(across.then_some(None)).collect()
+}
+
+fn column_name(column: Option<&Role>) -> String {
+    column.map_or_else(|| "across".to_owned(), ToString::to_string)
+}
+
+#[derive(Serialize)]
+struct FamilyView {
+    name: String,
+    checks: Vec<CheckView>,
+}
+
+#[derive(Serialize)]
+struct CheckView {
+    id: String,
+    anchor: String,
+    claim: String,
+    level: &'static str,
+    cells: Vec<Option<Chip>>,
+    panels: Vec<Panel>,
+    open: bool,
+    wide: bool,
+}
+
+/// One verdict of a check, on one cluster or over all.
+#[derive(Serialize)]
+struct Panel {
+    place: String,
+    chip: Chip,
+    reason: Option<String>,
+    facts: Vec<Fact>,
+    chart: Option<minijinja::Value>,
+    class: &'static str,
+    step: String,
+    evidence: Option<String>,
+}
+
+fn families(run: &RunSummary, columns: &[Option<Role>]) -> Result<Vec<FamilyView>, HtmlError> {
+    let mut families: Vec<FamilyView> = Vec::new();
+    let mut ids: Vec<&str> = Vec::new();
+    for entry in &run.checks {
+        let id = entry.result.id.as_str();
+        if ids.contains(&id) {
+            continue;
+        }
+        ids.push(id);
+        let view = check_view(run, id, columns)?;
+        let name = entry.result.family();
+        match families.iter_mut().find(|family| family.name == name) {
+            Some(family) => family.checks.push(view),
+            None => families.push(FamilyView {
+                name: name.to_owned(),
+                checks: vec![view],
+            }),
+        }
+    }
+    Ok(families)
+}
+
+fn check_view(
+    run: &RunSummary,
+    id: &str,
+    columns: &[Option<Role>],
+) -> Result<CheckView, HtmlError> {
+    let entries: Vec<_> = run
+        .checks
+        .iter()
+        .filter(|entry| entry.result.id == id)
+        .collect();
+    let on = |column: &Option<Role>| entries.iter().find(|entry| entry.result.role == *column);
+    let first = entries.first().map(|entry| &entry.result);
+    Ok(CheckView {
+        id: id.to_owned(),
+        anchor: id.replace('/', "-"),
+        claim: first.map_or_else(String::new, |check| check.claim.clone()),
+        level: if first.is_some_and(|check| check.level == Level::Must) {
+            "MUST"
+        } else {
+            "SHOULD"
+        },
+        cells: columns
+            .iter()
+            .map(|column| on(column).map(|entry| chip(entry.result.verdict.word())))
+            .collect(),
+        panels: entries
+            .iter()
+            .map(|entry| panel(&entry.result, &entry.step))
+            .collect::<Result<_, _>>()?,
+        open: entries
+            .iter()
+            .any(|entry| entry.result.verdict != Verdict::Passed),
+        wide: chart::is_wide(id),
+    })
+}
+
+fn panel(check: &CheckResult, step: &str) -> Result<Panel, HtmlError> {
+    let evidence = (!check.evidence.is_null())
+        .then(|| serde_json::to_string_pretty(&check.evidence))
+        .transpose()?;
+    Ok(Panel {
+        place: check.role.as_ref().map_or_else(
+            || "across clusters".to_owned(),
+            |role| format!("cluster {role}"),
+        ),
+        chip: chip(check.verdict.word()),
+        reason: check.verdict.reason().map(str::to_owned),
+        facts: check.facts.clone(),
+        chart: chart::of(check).map(safe),
+        class: evidence_class(check.evidence_class),
+        step: step.to_owned(),
+        evidence,
+    })
+}
+
+/// What went from one cluster to the other, for the arrow between the cluster cards.
+#[derive(Serialize)]
+struct Carried {
+    objects: usize,
+    tools: usize,
+    digest: String,
+    chip: Chip,
+}
+
+fn carried(run: &RunSummary) -> Option<Carried> {
+    let check = run
+        .checks
+        .iter()
+        .map(|entry| &entry.result)
+        .find(|check| check.id == "portability/import-identical")?;
+    let source = check.evidence.get("source")?;
+    let digest = source.get("digest").and_then(Value::as_str)?;
+    Some(Carried {
+        objects: source
+            .get("objects")
+            .and_then(Value::as_array)
+            .map_or(0, Vec::len),
+        tools: source
+            .get("tools")
+            .and_then(Value::as_object)
+            .map_or(0, serde_json::Map::len),
+        digest: digest.chars().take("sha256:".len() + 12).collect(),
+        chip: chip(check.verdict.word()),
+    })
+}
+
+/// A step with what it said, for the list below the timeline.
+#[derive(Serialize)]
+struct StepView<'a> {
+    id: &'a str,
+    roles: Vec<String>,
+    trouble: Option<&'a str>,
+    progress: &'a [String],
+}
+
+impl<'a> StepView<'a> {
+    fn of(step: &'a StepSummary) -> Self {
+        let trouble = match &step.outcome {
+            Some(StepOutcome::Completed) => None,
+            Some(StepOutcome::Error { message }) => Some(message.as_str()),
+            Some(StepOutcome::Skipped { reason }) => Some(reason.as_str()),
+            None => Some("the run ended before the step did"),
+        };
+        Self {
+            id: &step.id,
+            roles: step.roles.iter().map(ToString::to_string).collect(),
+            trouble,
+            progress: &step.progress,
+        }
+    }
+}
+
+fn cleanup_sentence(cleanup: &Cleanup) -> String {
+    let removed = format!(
+        "{} objects removed in {}",
+        cleanup.removed,
+        seconds(cleanup.elapsed_ms)
+    );
+    match cleanup.left.as_slice() {
+        [] => format!("{removed}, nothing left behind"),
+        left => format!("{removed}; left behind: {}", left.join(", ")),
+    }
+}

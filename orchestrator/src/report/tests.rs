@@ -1,0 +1,185 @@
+use super::fixture::{failing_run, passing_run};
+use super::*;
+use crate::exit::Exit;
+
+fn summaries() -> [RunSummary; 2] {
+    [
+        RunSummary::of(&passing_run()),
+        RunSummary::of(&failing_run()),
+    ]
+}
+
+#[test]
+fn the_fixtures_are_what_they_say() {
+    let [passing, failing] = summaries();
+    assert_eq!(passing.failed_ids().len(), 0, "{:?}", passing.counts);
+    assert_eq!(exit(&passing_run(), ExitPolicy::default()), Exit::Passed);
+    assert_eq!(
+        exit(&failing_run(), ExitPolicy::default()),
+        Exit::MustFailed
+    );
+    let words: Vec<_> = failing
+        .counts
+        .words()
+        .into_iter()
+        .map(|(word, _)| word)
+        .collect();
+    assert_eq!(
+        words,
+        ["failed", "error", "inconclusive", "skipped", "passed"]
+    );
+}
+
+#[test]
+fn a_terminal_shows_what_went_wrong_first() {
+    let [passing, failing] = summaries();
+    insta::assert_snapshot!(
+        "terminal_passing",
+        terminal(&passing, TerminalStyle::default())
+    );
+    insta::assert_snapshot!(
+        "terminal_failing",
+        terminal(&failing, TerminalStyle::default())
+    );
+}
+
+#[test]
+fn colours_add_nothing_but_escape_sequences() {
+    for run in summaries() {
+        let plain = terminal(&run, TerminalStyle::default());
+        let colored = terminal(
+            &run,
+            TerminalStyle {
+                color: true,
+                ..TerminalStyle::default()
+            },
+        );
+        assert!(colored.len() > plain.len());
+        let codes = [
+            "\u{1b}[31m",
+            "\u{1b}[32m",
+            "\u{1b}[33m",
+            "\u{1b}[2m",
+            "\u{1b}[0m",
+        ];
+        assert_eq!(
+            codes
+                .iter()
+                .fold(colored, |text, code| text.replace(code, "")),
+            plain
+        );
+    }
+}
+
+#[test]
+fn junit_tells_failures_from_errors_and_keeps_its_names() {
+    let [_, failing] = summaries();
+    let mut xml = Vec::new();
+    junit(&failing, &mut xml).unwrap();
+    insta::assert_snapshot!("junit_failing", String::from_utf8(xml).unwrap());
+}
+
+#[test]
+fn json_holds_the_run_with_its_evidence() {
+    let [_, failing] = summaries();
+    let report: serde_json::Value = serde_json::from_str(&json(&failing).unwrap()).unwrap();
+    insta::assert_json_snapshot!("json_failing", report, {
+        ".checks[].result.evidence" => "[evidence]",
+        ".checks[].result.facts" => "[facts]",
+    });
+    let evidence = report.pointer("/checks/0/result/evidence/source/digest");
+    assert!(
+        evidence.is_some_and(serde_json::Value::is_string),
+        "the evidence is missing"
+    );
+}
+
+#[test]
+fn the_page_is_self_contained() {
+    for run in summaries() {
+        let page = html(&run).unwrap();
+        for outside in [
+            "http://", "https://", "<script", "src=", "@import", "url(", "<link",
+        ] {
+            let found: Vec<_> = page
+                .match_indices(outside)
+                .map(|(at, _)| &page[at..(at + 60).min(page.len())])
+                .collect();
+            assert!(found.is_empty(), "{found:?}");
+        }
+    }
+}
+
+#[test]
+fn strangers_cannot_write_markup_into_the_page() {
+    let page = html(&summaries()[1]).unwrap();
+    assert!(
+        page.contains("&lt;script&gt;alert(1)"),
+        "the fixture no longer tries to break out"
+    );
+    assert!(!page.contains("<script"));
+}
+
+#[test]
+fn the_page_shows_every_check_every_fact_and_every_chart() {
+    for run in summaries() {
+        let page = html(&run).unwrap();
+        for entry in &run.checks {
+            let check = &entry.result;
+            assert!(
+                page.contains(&format!("id=\"{}\"", check.id.replace('/', "-"))),
+                "{} is missing",
+                check.id
+            );
+            for fact in &check.facts {
+                assert!(
+                    page.contains(&fact.label),
+                    "the fact `{}` of {} is missing",
+                    fact.label,
+                    check.id
+                );
+            }
+        }
+        assert!(
+            page.contains("share in each slice of the load") && page.contains("weights set back")
+        );
+        assert!(page.contains("class=\"trace\""));
+    }
+}
+
+#[test]
+fn the_worst_decides_the_headline() {
+    let [passing, failing] = summaries();
+    assert_eq!(
+        passing.headline(),
+        "Everything holds: 14 checks passed on clusters a and b in 40.5 s."
+    );
+    assert_eq!(
+        failing.headline(),
+        "It does not hold: portability/import-identical, traces/plan-to-tool on a, gateway/canary-weight on a and 2 more failed."
+    );
+    assert_eq!(RunSummary::of(&[]).headline(), "Nothing was checked.");
+}
+
+#[test]
+fn a_log_cut_off_anywhere_still_gives_every_report() {
+    for events in [passing_run(), failing_run()] {
+        for length in 0..=events.len() {
+            let run = RunSummary::of(&events[..length]);
+            assert!(!terminal(&run, TerminalStyle::default()).is_empty());
+            assert!(html(&run).unwrap().contains("</html>"));
+            assert!(junit(&run, &mut Vec::new()).is_ok() && json(&run).is_ok());
+            assert_eq!(run.exit_code.is_some(), length == events.len());
+        }
+    }
+}
+
+/// For looking at the page in a browser: `PORTPROOF_PAGES=<directory> cargo test pages_for_a_browser -- --ignored`.
+#[test]
+#[ignore = "writes files"]
+fn pages_for_a_browser() {
+    let directory = std::env::var("PORTPROOF_PAGES").unwrap();
+    for (name, run) in ["passing", "failing"].into_iter().zip(summaries()) {
+        std::fs::write(format!("{directory}/{name}.html"), html(&run).unwrap()).unwrap();
+    }
+}
