@@ -157,11 +157,17 @@ pub struct ToolStatus {
 
 /// The CRD as JSON, the way it is applied and carried.
 ///
+/// What an API server would default (apiextensions/v1: the list kind and no conversion) is written out, so that what is
+/// stored equals what was sent.
+///
 /// # Errors
 /// When it cannot be written as JSON.
 pub fn crd() -> Result<Value, serde_json::Error> {
     use kube::CustomResourceExt as _;
-    serde_json::to_value(Tool::crd())
+    let mut crd = serde_json::to_value(Tool::crd())?;
+    crd["spec"]["names"]["listKind"] = "ToolList".into();
+    crd["spec"]["conversion"] = serde_json::json!({"strategy": "None"});
+    Ok(crd)
 }
 
 const fn default_timeout() -> u32 {
@@ -189,6 +195,14 @@ fn optional_json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_crd_leaves_an_api_server_nothing_to_default() {
+        let crd = crd().unwrap();
+        assert_eq!(crd.pointer("/spec/names/singular").unwrap(), "tool");
+        assert_eq!(crd.pointer("/spec/names/listKind").unwrap(), "ToolList");
+        assert_eq!(crd.pointer("/spec/conversion/strategy").unwrap(), "None");
+    }
 
     #[test]
     fn the_crd_has_its_published_name_and_status_subresource() {

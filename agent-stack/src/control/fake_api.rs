@@ -25,6 +25,7 @@ struct Store {
     log: Vec<Sent>,
     hooks: Vec<Hook>,
     refusals: HashMap<String, (StatusCode, String)>,
+    leaving: HashMap<String, u32>,
     counter: u64,
 }
 
@@ -61,6 +62,11 @@ impl FakeApi {
         self.store()
             .refusals
             .insert(path.to_owned(), (status, message.to_owned()));
+    }
+
+    /// Removes an object when it has been read that often, as a finalizer would.
+    pub(crate) fn remove_after_reads(&self, path: &str, reads: u32) {
+        self.store().leaving.insert(path.to_owned(), reads);
     }
 
     /// How many requests came in.
@@ -112,6 +118,7 @@ async fn handle(
             "the server could not find the requested resource",
         );
     }
+    store.count_down(&path);
     match method {
         Method::GET if query.get("watch").is_some_and(|watch| watch == "true") => {
             Body::from_stream(futures::stream::pending::<Result<Bytes, std::io::Error>>())
@@ -129,6 +136,18 @@ async fn handle(
 }
 
 impl Store {
+    fn count_down(&mut self, path: &str) {
+        let Some(reads) = self.leaving.get_mut(path) else {
+            return;
+        };
+        if *reads == 0 {
+            self.leaving.remove(path);
+            self.objects.remove(path);
+        } else {
+            *reads -= 1;
+        }
+    }
+
     fn read(&self, path: &str, query: &HashMap<String, String>) -> Response {
         if let Some(object) = self.objects.get(path) {
             return answer(StatusCode::OK, object);

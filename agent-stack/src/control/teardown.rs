@@ -10,6 +10,7 @@ use portproof_proto::tool;
 use portproof_proto::v1::teardown_event::Outcome;
 use portproof_proto::v1::{ObjectRef, TeardownEvent};
 use serde_json::Value;
+use std::time::Duration;
 use tonic::{Code, Status};
 
 /// Kinds `Provision` creates, in the order of removal: routes and pods first, policies last.
@@ -25,6 +26,9 @@ const PROVISIONED: [Kind; 8] = [
 ];
 /// Kinds `Import` creates, those that refer to others first.
 const IMPORTED: [Kind; 2] = [Kind::TOOL, Kind::CONFIG_MAP];
+
+/// Longest time a deleted CRD is waited for.
+const GONE_DEADLINE: Duration = Duration::from_secs(15);
 
 /// Why not everything was removed.
 #[derive(Debug, thiserror::Error)]
@@ -145,16 +149,20 @@ async fn remove_cluster_scoped(
     if let Some(reason) = in_use(api, home).await? {
         return Ok((Outcome::Kept, reason));
     }
-    Ok(
-        match api
-            .delete(&Kind::CRD.object("", &object.name), &object.uid)
-            .await?
-        {
-            Deletion::Deleted => (Outcome::Deleted, ""),
-            Deletion::Absent => (Outcome::Absent, ""),
-            Deletion::OtherUid => (Outcome::Kept, "the CRD there is not the one of this run"),
-        },
-    )
+    let path = Kind::CRD.object("", &object.name);
+    Ok(match api.delete(&path, &object.uid).await? {
+        Deletion::Deleted => gone(api, &path, &object.uid).await?,
+        Deletion::Absent => (Outcome::Absent, ""),
+        Deletion::OtherUid => (Outcome::Kept, "the CRD there is not the one of this run"),
+    })
+}
+
+/// A CRD goes once the API server has removed its objects.
+async fn gone(api: &ApiServer, path: &str, uid: &str) -> Result<(Outcome, &'static str), ApiError> {
+    match tokio::time::timeout(GONE_DEADLINE, api.until_gone(path, uid)).await {
+        Ok(gone) => gone.map(|()| (Outcome::Deleted, "")),
+        Err(_) => Ok((Outcome::Deleted, "it is still being deleted")),
+    }
 }
 
 /// Why the CRD has to stay, if it has to.

@@ -20,6 +20,12 @@ impl Target<'_> {
         if let Err(reason) = check(crd, &sent) {
             return refused(crd, &reason);
         }
+        if tokio::time::timeout(ESTABLISH_DEADLINE, self.until_none_is_leaving())
+            .await
+            .is_err()
+        {
+            return refused(crd, "a CRD of that name is being deleted and does not go");
+        }
         let result = self
             .create(Sending {
                 object: crd,
@@ -31,6 +37,21 @@ impl Target<'_> {
             return self.established(crd, result).await;
         }
         Ok(result)
+    }
+
+    /// A CRD that is being deleted is still there for a while; what is created meanwhile would go with it.
+    async fn until_none_is_leaving(&self) {
+        while self.is_leaving().await {
+            tokio::time::sleep(PAUSE).await;
+        }
+    }
+
+    /// Trouble in finding out is met again, and reported, by the creation itself.
+    async fn is_leaving(&self) -> bool {
+        let crd = self.api.get(&Kind::CRD.object("", tool::CRD_NAME)).await;
+        crd.is_ok_and(|crd| {
+            crd.is_some_and(|crd| crd.pointer("/metadata/deletionTimestamp").is_some())
+        })
     }
 
     /// A new kind is served a moment after its CRD is stored.

@@ -181,6 +181,20 @@ async fn a_different_crd_of_that_name_is_a_conflict() {
 }
 
 #[tokio::test]
+async fn a_crd_that_is_being_deleted_is_waited_for_and_created_anew() {
+    let api = cluster();
+    let path = Kind::CRD.object("", CRD_NAME);
+    let mut leaving = api.put(&path, crd());
+    leaving["metadata"]["deletionTimestamp"] = json!("2026-01-01T00:00:00Z");
+    api.put(&path, leaving.clone());
+    let uid = api.get(&path).unwrap()["metadata"]["uid"].clone();
+    api.remove_after_reads(&path, 3);
+    let (results, _) = import_into(&api, &[crd()], &[], false).await;
+    assert_eq!(results[0].outcome(), Outcome::Created);
+    assert_ne!(api.get(&path).unwrap()["metadata"]["uid"], uid);
+}
+
+#[tokio::test]
 async fn what_the_api_server_refuses_is_refused_with_its_words() {
     let api = cluster();
     api.refuse(
