@@ -45,6 +45,6 @@ impl Validate {
 
 /// Prints the JSON Schema of scenario files.
 pub(super) fn schema(printer: &Printer) -> Exit {
-    printer.json(&scenario::schema());
+    printer.result(&scenario::schema());
     Exit::Passed
 }
