@@ -1,6 +1,7 @@
 //! `portproof lab`: the embedded lab.
 
 use super::block_on;
+use super::lab_kubectl::Kubectl;
 use super::lab_status;
 use super::printer::Printer;
 use crate::exit::Exit;
@@ -27,6 +28,8 @@ pub(super) enum LabCommand {
     Status(StatusOf),
     /// Print the kubeconfig of a cluster.
     Kubeconfig(KubeconfigOf),
+    /// Run kubectl against a cluster of the lab: `portproof lab kubectl a get pods -A`.
+    Kubectl(Kubectl),
     /// Load an OCI image tar into every node.
     LoadImage(LoadImage),
 }
@@ -41,6 +44,7 @@ impl LabCommand {
                 Self::Down => Ok(crate::lab::down(&paths, printer).await?),
                 Self::Status(of) => Ok(of.run(&paths, printer).await?),
                 Self::Kubeconfig(of) => Ok(of.run(&paths, printer)?),
+                Self::Kubectl(kubectl) => kubectl.run(&paths),
                 Self::LoadImage(load) => Ok(load.run(&paths, printer).await?),
             }
         });
@@ -184,15 +188,7 @@ pub(super) struct KubeconfigOf {
 
 impl KubeconfigOf {
     fn run(&self, paths: &LabPaths, printer: &Printer) -> Result<(), LabError> {
-        let state = LabState::load(paths)?.ok_or_else(|| LabError::NotRunning {
-            path: paths.root().to_owned(),
-        })?;
-        if state.spec.cluster(&self.role).is_none() {
-            return Err(LabError::UnknownRole {
-                role: self.role.clone(),
-            });
-        }
-        let file = paths.kubeconfig(&self.role);
+        let file = kubeconfig(paths, &self.role)?;
         if self.path {
             printer.result(&file.display().to_string());
             return Ok(());
@@ -204,6 +200,17 @@ impl KubeconfigOf {
         })?;
         printer.result(&text);
         Ok(())
+    }
+}
+
+/// The kubeconfig of a cluster that the running lab has.
+pub(super) fn kubeconfig(paths: &LabPaths, role: &Role) -> Result<PathBuf, LabError> {
+    let state = LabState::load(paths)?.ok_or_else(|| LabError::NotRunning {
+        path: paths.root().to_owned(),
+    })?;
+    match state.spec.cluster(role) {
+        Some(_) => Ok(paths.kubeconfig(role)),
+        None => Err(LabError::UnknownRole { role: role.clone() }),
     }
 }
 

@@ -4,6 +4,7 @@ mod cleanup;
 mod image;
 mod internal;
 mod lab;
+mod lab_kubectl;
 mod lab_status;
 mod live;
 mod printer;

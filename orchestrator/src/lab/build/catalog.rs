@@ -125,8 +125,8 @@ pub static COMPONENTS: &[Component] = &[
     Component {
         name: "pause",
         version: "v1.36.3",
-        tenths_of_minutes: 2,
-        disk_mib: 150,
+        tenths_of_minutes: 1,
+        disk_mib: 200,
         recipe: Recipe::C(CProgram {
             module: KUBERNETES,
             of: "k8s.io/kubernetes",
@@ -137,8 +137,8 @@ pub static COMPONENTS: &[Component] = &[
     Component {
         name: "etcd",
         version: "v3.6.6",
-        tenths_of_minutes: 6,
-        disk_mib: 600,
+        tenths_of_minutes: 8,
+        disk_mib: 700,
         recipe: Recipe::Go(GoPrograms {
             module: module_files!("etcd": "go.mod", "go.sum", "tools.go"),
             programs: &[("etcd", "go.etcd.io/etcd/server/v3")],
@@ -148,8 +148,8 @@ pub static COMPONENTS: &[Component] = &[
     Component {
         name: "kubernetes",
         version: "v1.36.3",
-        tenths_of_minutes: 40,
-        disk_mib: 3400,
+        tenths_of_minutes: 44,
+        disk_mib: 3700,
         recipe: Recipe::Go(GoPrograms {
             module: KUBERNETES,
             programs: &[
@@ -168,10 +168,23 @@ pub static COMPONENTS: &[Component] = &[
         }),
     },
     Component {
+        name: "kubectl",
+        version: "v1.36.3",
+        tenths_of_minutes: 4,
+        disk_mib: 400,
+        recipe: Recipe::Go(GoPrograms {
+            module: module_files!("kubectl": "go.mod", "go.sum", "tools.go"),
+            programs: &[("kubectl", "k8s.io/kubernetes/cmd/kubectl")],
+            ldflags: "-s -w -X k8s.io/component-base/version.gitVersion=v1.36.3 \
+                      -X k8s.io/component-base/version.gitMajor=1 -X k8s.io/component-base/version.gitMinor=36",
+            ..PLAIN
+        }),
+    },
+    Component {
         name: "containerd",
         version: "v2.2.1",
-        tenths_of_minutes: 8,
-        disk_mib: 900,
+        tenths_of_minutes: 10,
+        disk_mib: 950,
         recipe: Recipe::Go(GoPrograms {
             module: module_files!("containerd": "go.mod", "go.sum", "tools.go"),
             programs: &[
@@ -193,7 +206,7 @@ pub static COMPONENTS: &[Component] = &[
         name: "runc",
         version: "v1.4.0",
         tenths_of_minutes: 3,
-        disk_mib: 250,
+        disk_mib: 200,
         recipe: Recipe::Go(GoPrograms {
             module: module_files!("runc": "go.mod", "go.sum", "tools.go"),
             programs: &[("runc", "github.com/opencontainers/runc")],
@@ -206,8 +219,8 @@ pub static COMPONENTS: &[Component] = &[
     Component {
         name: "cni",
         version: "v1.9.1",
-        tenths_of_minutes: 2,
-        disk_mib: 200,
+        tenths_of_minutes: 1,
+        disk_mib: 250,
         recipe: Recipe::Go(GoPrograms {
             module: module_files!("cni": "go.mod", "go.sum", "tools.go"),
             programs: &[
@@ -235,7 +248,7 @@ pub static COMPONENTS: &[Component] = &[
         name: "gvisor",
         version: "v0.0.0-20260905035102-160fafc42237",
         tenths_of_minutes: 12,
-        disk_mib: 900,
+        disk_mib: 1200,
         recipe: Recipe::Go(GoPrograms {
             module: module_files!("gvisor": "go.mod", "go.sum", "tools.go"),
             programs: &[
@@ -249,8 +262,8 @@ pub static COMPONENTS: &[Component] = &[
     Component {
         name: "coredns",
         version: "v1.14.6",
-        tenths_of_minutes: 18,
-        disk_mib: 2000,
+        tenths_of_minutes: 19,
+        disk_mib: 2500,
         recipe: Recipe::Go(GoPrograms {
             module: module_files!("coredns": "go.mod", "go.sum", "tools.go"),
             programs: &[("coredns", "github.com/coredns/coredns")],
@@ -260,7 +273,7 @@ pub static COMPONENTS: &[Component] = &[
     Component {
         name: "kube-router",
         version: "v2.10.0",
-        tenths_of_minutes: 20,
+        tenths_of_minutes: 22,
         disk_mib: 2500,
         recipe: Recipe::Go(GoPrograms {
             module: module_files!("kube-router": "go.mod", "go.sum", "tools.go"),
@@ -275,7 +288,7 @@ pub static COMPONENTS: &[Component] = &[
         name: "gateway-api",
         version: "v1.6.3",
         tenths_of_minutes: 1,
-        disk_mib: 80,
+        disk_mib: 100,
         recipe: Recipe::Files(ModuleFiles {
             module: module_files!("gateway-api": "go.mod", "go.sum", "tools.go"),
             of: "sigs.k8s.io/gateway-api",
@@ -285,8 +298,8 @@ pub static COMPONENTS: &[Component] = &[
     Component {
         name: "traefik",
         version: "v3.7.12",
-        tenths_of_minutes: 50,
-        disk_mib: 4500,
+        tenths_of_minutes: 51,
+        disk_mib: 4600,
         recipe: Recipe::Go(GoPrograms {
             module: module_files!("traefik": "go.mod", "go.sum", "tools.go", "ext/go.mod", "ext/ext.go"),
             programs: &[("traefik", "github.com/traefik/traefik/v3/cmd/traefik")],
@@ -297,8 +310,8 @@ pub static COMPONENTS: &[Component] = &[
     Component {
         name: "envoy-gateway",
         version: "v1.9.0",
-        tenths_of_minutes: 25,
-        disk_mib: 2500,
+        tenths_of_minutes: 34,
+        disk_mib: 2800,
         recipe: Recipe::Go(GoPrograms {
             module: module_files!("envoy-gateway": "go.mod", "go.sum", "tools.go"),
             programs: &[(
