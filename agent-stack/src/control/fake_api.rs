@@ -1,14 +1,17 @@
 //! An API server in memory: enough of the Kubernetes conventions to test what the agent sends and how it takes the answers.
 
+mod watch;
+
 use super::api::ApiServer;
 use axum::Router;
-use axum::body::{Body, Bytes};
+use axum::body::Bytes;
 use axum::extract::{Query, State};
 use axum::http::{HeaderMap, Method, StatusCode, Uri};
 use axum::response::{IntoResponse as _, Response};
 use serde_json::{Value, json};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard};
+use watch::Watches;
 
 /// One request as it arrived.
 #[derive(Clone, Debug)]
@@ -26,6 +29,8 @@ struct Store {
     hooks: Vec<Hook>,
     refusals: HashMap<String, (StatusCode, String)>,
     leaving: HashMap<String, u32>,
+    withheld: HashSet<String>,
+    watches: Watches,
     counter: u64,
 }
 
@@ -36,16 +41,51 @@ pub(crate) struct FakeApi(Arc<Mutex<Store>>);
 impl FakeApi {
     /// The agent's view of it.
     pub(crate) fn server(&self) -> ApiServer {
+        ApiServer::new(self.client())
+    }
+
+    pub(crate) fn client(&self) -> kube::Client {
         let router = Router::new().fallback(handle).with_state(self.clone());
-        ApiServer::new(kube::Client::new(router, "default"))
+        kube::Client::new(router, "default")
     }
 
     /// Puts an object at its path, as if someone had created it.
     pub(crate) fn put(&self, path: &str, mut object: Value) -> Value {
         let mut store = self.store();
         store.stamp(&mut object, "someone");
-        store.objects.insert(path.to_owned(), object.clone());
+        store.keep(path, &object);
         object
+    }
+
+    /// Takes an object away, as if someone had deleted it.
+    pub(crate) fn remove(&self, path: &str) {
+        let mut store = self.store();
+        store.counter += 1;
+        if let Some(mut object) = store.objects.remove(path) {
+            object["metadata"]["resourceVersion"] = json!(store.counter.to_string());
+            let version = store.counter;
+            store.watches.announce("DELETED", path, &object, version);
+        }
+    }
+
+    /// Ends every watch with 410: what happened until now is forgotten and must be listed again.
+    pub(crate) fn expire_watches(&self) {
+        self.store().watches.expire();
+    }
+
+    /// Breaks the connection of every watch.
+    pub(crate) fn break_watches(&self) {
+        self.store().watches.break_off();
+    }
+
+    /// How many watches are open on a collection.
+    pub(crate) fn watches(&self, collection: &str) -> usize {
+        self.store().watches.count(collection)
+    }
+
+    /// Refuses to read a path.
+    pub(crate) fn withhold(&self, path: &str) {
+        self.store().withheld.insert(path.to_owned());
     }
 
     pub(crate) fn get(&self, path: &str) -> Option<Value> {
@@ -118,11 +158,13 @@ async fn handle(
             "the server could not find the requested resource",
         );
     }
+    if store.withheld.contains(&path) && method == Method::GET {
+        return refuse(StatusCode::FORBIDDEN, "forbidden");
+    }
     store.count_down(&path);
     match method {
         Method::GET if query.get("watch").is_some_and(|watch| watch == "true") => {
-            Body::from_stream(futures::stream::pending::<Result<Bytes, std::io::Error>>())
-                .into_response()
+            store.watches.open(&path, &query)
         }
         Method::GET => store.read(&path, &query),
         Method::POST => store.create(&path, &query, &body),
@@ -163,8 +205,15 @@ impl Store {
             .collect();
         answer(
             StatusCode::OK,
-            &json!({"apiVersion": "v1", "kind": "List", "metadata": {"resourceVersion": "1"}, "items": items}),
+            &json!({"apiVersion": "v1", "kind": "List", "metadata": {"resourceVersion": self.counter.to_string()}, "items": items}),
         )
+    }
+
+    /// Stores an object and tells those who watch.
+    fn keep(&mut self, path: &str, object: &Value) {
+        self.objects.insert(path.to_owned(), object.clone());
+        self.watches
+            .announce("MODIFIED", path, object, self.counter);
     }
 
     fn create(&mut self, path: &str, query: &HashMap<String, String>, body: &Bytes) -> Response {
@@ -175,15 +224,29 @@ impl Store {
         }
         self.stamp(&mut object, &query["fieldManager"]);
         if !query.contains_key("dryRun") {
-            self.objects.insert(at, object.clone());
+            self.keep(&at, &object);
         }
         answer(StatusCode::CREATED, &object)
     }
 
     fn apply(&mut self, path: &str, query: &HashMap<String, String>, body: &Bytes) -> Response {
         let mut object: Value = serde_json::from_slice(body).unwrap();
+        if let Some(owner) = path.strip_suffix("/status") {
+            return self.apply_status(owner, &object["status"]);
+        }
         self.stamp(&mut object, &query["fieldManager"]);
-        self.objects.insert(path.to_owned(), object.clone());
+        self.keep(path, &object);
+        answer(StatusCode::OK, &object)
+    }
+
+    fn apply_status(&mut self, path: &str, status: &Value) -> Response {
+        let Some(mut object) = self.objects.get(path).cloned() else {
+            return refuse(StatusCode::NOT_FOUND, "not found");
+        };
+        self.counter += 1;
+        object["status"] = status.clone();
+        object["metadata"]["resourceVersion"] = json!(self.counter.to_string());
+        self.keep(path, &object);
         answer(StatusCode::OK, &object)
     }
 
@@ -210,7 +273,7 @@ impl Store {
         }
         self.counter += 1;
         object["metadata"]["resourceVersion"] = json!(self.counter.to_string());
-        self.objects.insert(path.to_owned(), object.clone());
+        self.keep(path, &object);
         answer(StatusCode::OK, &object)
     }
 

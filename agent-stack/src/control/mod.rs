@@ -21,7 +21,7 @@ mod tls;
 mod traffic;
 
 #[cfg(test)]
-mod fake_api;
+pub(crate) mod fake_api;
 
 use crate::server as http;
 use crate::{http_client, shutdown};

@@ -1,15 +1,16 @@
 //! One tool call: arguments checked, backend called, result checked, span written.
 
 use super::backend::{Answer, BackendError, Backends};
-use super::registry::{Registry, ServedTool};
+use super::registry::Registry;
 use super::router::GatewayParts;
+use super::tool::ServedTool;
 use crate::telemetry::{ActiveSpan, Context, SpanKind, Telemetry, parse_traceparent};
 use portproof_proto::canonical;
 use portproof_proto::telemetry as attributes;
 use rmcp::ErrorData;
-use rmcp::model::{CallToolResult, ContentBlock};
+use rmcp::model::{CallToolResult, ContentBlock, Tool as Descriptor};
 use serde_json::Value;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::error::Error as _;
 use std::sync::Arc;
 use std::time::Duration;
@@ -89,17 +90,27 @@ impl Calls {
         }
     }
 
-    /// The tools that clients see.
-    pub(super) fn served(&self) -> BTreeMap<String, Arc<ServedTool>> {
-        let mut served = self.registry.served();
-        served.retain(|name, _| !self.hidden.contains(name));
-        served
+    /// What `tools/list` says, by name.
+    pub(super) fn descriptors(&self) -> Vec<Descriptor> {
+        let served = self.registry.served();
+        let seen = served
+            .iter()
+            .filter(|(name, _)| !self.hidden.contains(*name));
+        seen.map(|(_, tool)| tool.descriptor.clone()).collect()
+    }
+
+    /// The tool that clients call by `name`.
+    pub(super) fn tool(&self, name: &str) -> Option<Arc<ServedTool>> {
+        if self.hidden.contains(name) {
+            return None;
+        }
+        self.registry.served().get(name).map(Arc::clone)
     }
 
     /// Serves one call. An unknown tool is an error of the protocol, a failing tool a result that says so.
     pub(super) async fn call(&self, request: CallRequest) -> Result<CallToolResult, ErrorData> {
         let span = self.span(&request);
-        let Some(tool) = self.served().remove(&request.tool) else {
+        let Some(tool) = self.tool(&request.tool) else {
             span.fail("-32602", "unknown tool");
             return Err(ErrorData::invalid_params(
                 format!("Unknown tool: {}", request.tool),

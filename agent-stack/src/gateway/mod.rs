@@ -5,6 +5,9 @@
 
 mod backend;
 mod call;
+mod conformance;
+mod endpoint;
+mod inventory;
 mod mcp;
 mod registry;
 mod router;
@@ -12,11 +15,15 @@ mod schema;
 mod status;
 #[cfg(test)]
 mod tests;
+mod tool;
 mod watch;
 
 pub use backend::{BackendError, Backends, DocumentSource, FixedDocuments};
-pub use registry::{Registry, Rejection};
-pub use router::{GatewayParts, router};
+pub use endpoint::Era;
+pub use registry::Registry;
+pub use router::{GatewayParts, router, router_of_era};
+pub use schema::SchemaError;
+pub use tool::Rejection;
 
 use crate::http_client::{self, HttpError};
 use crate::server::{self, ServerError};
@@ -26,8 +33,10 @@ use backend::ClusterDocuments;
 use clap::Args;
 use portproof_proto::names::{HTTP_PORT, Part};
 use std::io;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 /// Longest time one call of a tool may take (`Tool.spec.timeoutSeconds` is at most this), with some room.
@@ -40,8 +49,15 @@ pub struct GatewayArgs {
     #[arg(long, default_value_t = HTTP_PORT)]
     pub port: u16,
     /// Namespace whose `Tool` objects are served.
-    #[arg(long, env = "POD_NAMESPACE")]
-    pub namespace: String,
+    #[arg(
+        long,
+        env = "POD_NAMESPACE",
+        required_unless_present = "conformance_fixture"
+    )]
+    pub namespace: Option<String>,
+    /// Which revisions of MCP are spoken.
+    #[arg(long, value_enum, default_value_t)]
+    pub era: Era,
     /// Further `Host` values to accept, beside the names of the Service and loopback.
     #[arg(
         long = "allowed-host",
@@ -56,6 +72,17 @@ pub struct GatewayArgs {
     /// Ignore the trace context of calls: a deviation that a check must notice.
     #[arg(long)]
     pub drop_trace_context: bool,
+    /// Serve the tools, prompts and resources of the MCP conformance suite, on loopback and without a cluster.
+    #[arg(long)]
+    pub conformance_fixture: bool,
+    /// Serve that many tools beside them that answer with their arguments, for measuring.
+    #[arg(
+        long,
+        value_name = "COUNT",
+        default_value_t = 1,
+        requires = "conformance_fixture"
+    )]
+    pub echo_tools: usize,
 }
 
 /// Why the tool gateway stopped.
@@ -79,6 +106,15 @@ pub enum GatewayError {
     /// The client for the backends cannot be set up.
     #[error("the client for the tools' backends cannot be set up")]
     Client(#[source] HttpError),
+    /// The port on loopback is taken or may not be used.
+    #[error("cannot listen on {address}")]
+    Bind {
+        /// The address.
+        address: SocketAddr,
+        /// What the kernel said.
+        #[source]
+        source: io::Error,
+    },
     /// The server failed.
     #[error("the tools cannot be served")]
     Server(#[source] ServerError),
@@ -90,30 +126,38 @@ pub enum GatewayError {
 /// When it does not run in a cluster, the port is taken or telemetry cannot be set up.
 pub async fn run(args: GatewayArgs) -> Result<(), GatewayError> {
     let shutdown = shutdown::on_signal().map_err(GatewayError::Signal)?;
+    if args.conformance_fixture {
+        return serve_conformance(&args, shutdown).await;
+    }
     let telemetry = TelemetryConfig::from_env(Part::ToolGateway.name());
     let relay = SpanRelay::new(telemetry.endpoint.as_deref()).map_err(GatewayError::Relay)?;
     let telemetry = Telemetry::start(telemetry).map_err(GatewayError::Telemetry)?;
     let client = cluster_client()?;
-    let registry = Arc::new(Registry::default());
-    let watching = tokio::spawn(watch::run(
-        client.clone(),
-        args.namespace.clone(),
-        Arc::clone(&registry),
-    ));
-    let parts = parts(&args, client, telemetry.clone(), relay.clone(), registry)?;
-    let served = serve(args.port, parts, shutdown).await;
+    let parts = parts(&args, client.clone(), telemetry.clone(), relay.clone())?;
+    let namespace = args.namespace.unwrap_or_default();
+    let watching = tokio::spawn(watch::run(client, namespace, Arc::clone(&parts.registry)));
+    let router = router_of_era(parts, args.era, shutdown.clone());
+    let served = server::serve(args.port, router, shutdown)
+        .await
+        .map_err(GatewayError::Server);
     watching.abort();
     relay.drain().await;
     telemetry.shutdown().await;
     served
 }
 
-async fn serve(
-    port: u16,
-    parts: GatewayParts,
+/// Port 0 takes a free one; the log tells which.
+async fn serve_conformance(
+    args: &GatewayArgs,
     shutdown: CancellationToken,
 ) -> Result<(), GatewayError> {
-    server::serve(port, router(parts, shutdown.clone()), shutdown)
+    let address = SocketAddr::from((Ipv4Addr::LOCALHOST, args.port));
+    let bind = |source| GatewayError::Bind { address, source };
+    let listener = TcpListener::bind(address).await.map_err(bind)?;
+    let address = listener.local_addr().map_err(bind)?;
+    tracing::info!(url = %format_args!("http://{address}{}", endpoint::PATH), "listening");
+    let router = conformance::router(args.echo_tools, args.era, shutdown.clone());
+    server::serve_on(listener, router, shutdown)
         .await
         .map_err(GatewayError::Server)
 }
@@ -130,15 +174,15 @@ fn parts(
     client: kube::Client,
     telemetry: Telemetry,
     relay: SpanRelay,
-    registry: Arc<Registry>,
 ) -> Result<GatewayParts, GatewayError> {
-    let documents = ClusterDocuments::new(client, &args.namespace);
+    let namespace = args.namespace.as_deref().unwrap_or_default();
+    let documents = ClusterDocuments::new(client, namespace);
     let http = http_client::client(CALL_LIMIT).map_err(GatewayError::Client)?;
     Ok(GatewayParts {
-        registry,
+        registry: Arc::new(Registry::default()),
         backends: Backends::new(http, Arc::new(documents), relay),
         telemetry,
-        allowed_hosts: allowed_hosts(&args.namespace, &args.allowed_hosts),
+        allowed_hosts: allowed_hosts(namespace, &args.allowed_hosts),
         hidden: args.hidden.iter().cloned().collect(),
         drop_trace_context: args.drop_trace_context,
     })

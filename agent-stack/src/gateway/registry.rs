@@ -1,137 +1,67 @@
 //! The tools at hand: fed by whoever sees `Tool` objects, read by every call.
 
-use super::schema::{Schema, SchemaError};
-use portproof_proto::tool::{BackendType, Tool, ToolSpec};
+use super::inventory::{Inventory, Kind, Known, Needed};
+use super::tool::{Candidate, Rejection, ServedTool, Subject};
+use portproof_proto::tool::{Tool, ToolSpec};
 use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use tokio::sync::Notify;
 
-/// Why a `Tool` object is not served.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Rejection {
-    /// A schema cannot be used.
-    #[error("`{member}` cannot be used")]
-    Schema {
-        /// `inputSchema` or `outputSchema`.
-        member: &'static str,
-        /// What is wrong with it.
-        #[source]
-        source: SchemaError,
-    },
-    /// The member that the backend's type names is missing.
-    #[error("the backend of type {backend:?} has no settings")]
-    Backend {
-        /// The type.
-        backend: BackendType,
-    },
-    /// Another object has that MCP name.
-    #[error("the name `{name}` belongs to the Tool `{owner}`")]
-    NameTaken {
-        /// The MCP name.
-        name: String,
-        /// The object that is served under it.
-        owner: String,
-    },
+/// What the gateway makes of a `Tool` object.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Verdict {
+    /// It is served.
+    Served,
+    /// It is served, and calls fail until what its backend stands on is there. It stays listed, so that what clients
+    /// see depends on the Tools alone and not on what was created first.
+    Unbacked(Needed),
+    /// It is not served.
+    Rejected(Rejection),
 }
 
-impl Rejection {
-    /// The reason of a status condition.
-    pub(super) const fn reason(&self) -> &'static str {
-        match self {
-            Self::Schema { .. } => "InvalidSchema",
-            Self::Backend { .. } => "InvalidBackend",
-            Self::NameTaken { .. } => "NameTaken",
-        }
-    }
-}
-
-/// A tool that can be served.
-#[derive(Clone, Debug)]
-pub(super) struct ServedTool {
-    pub(super) spec: ToolSpec,
-    pub(super) input: Schema,
-    pub(super) output: Option<Schema>,
-}
-
-impl ServedTool {
-    fn compile(spec: &ToolSpec) -> Result<Self, Rejection> {
-        let schema = |member, schema| {
-            Schema::compile(schema).map_err(|source| Rejection::Schema { member, source })
-        };
-        let input = schema("inputSchema", &spec.input_schema)?;
-        let output = spec
-            .output_schema
-            .as_ref()
-            .map(|output| schema("outputSchema", output))
-            .transpose()?;
-        if !has_settings(spec) {
-            return Err(Rejection::Backend {
-                backend: spec.backend.r#type,
-            });
-        }
-        Ok(Self {
-            spec: spec.clone(),
-            input,
-            output,
-        })
-    }
-}
-
-fn has_settings(spec: &ToolSpec) -> bool {
-    match spec.backend.r#type {
-        BackendType::Python => spec.backend.python.is_some(),
-        BackendType::Documents => spec.backend.documents.is_some(),
-        BackendType::Http => spec.backend.http.is_some(),
-    }
-}
-
-/// One `Tool` object and what can be done with it.
-#[derive(Clone, Debug)]
-pub(super) struct Entry {
-    pub(super) object: Tool,
-    compiled: Result<Arc<ServedTool>, Rejection>,
-}
+/// The served tools by MCP name, as one state of the registry has them.
+pub(super) type Served = BTreeMap<String, Arc<ServedTool>>;
 
 /// Every `Tool` object of the namespace, by object name. Of two with one MCP name the one whose object name sorts
 /// first is served, so that every replica decides alike.
 #[derive(Debug, Default)]
 pub struct Registry {
     state: RwLock<State>,
+    changed: Notify,
 }
 
 #[derive(Debug, Default)]
 struct State {
     entries: BTreeMap<String, Entry>,
+    inventory: Inventory,
     synced: bool,
+    /// Follows from `entries`; calls share it without copying.
+    served: Arc<Served>,
+    /// Object names by the MCP name they are served under; follows from `entries`.
+    owners: BTreeMap<String, String>,
+}
+
+/// One `Tool` object and what can be done with it.
+#[derive(Clone, Debug)]
+struct Entry {
+    subject: Subject,
+    compiled: Result<Arc<ServedTool>, Rejection>,
 }
 
 impl Registry {
     /// Takes in a new or changed object.
     pub fn apply(&self, object: Tool) {
-        let entry = Entry {
-            compiled: ServedTool::compile(&object.spec).map(Arc::new),
-            object,
-        };
-        self.write()
-            .entries
-            .insert(object_name(&entry.object), entry);
+        self.take(object.into());
     }
 
     /// Forgets a deleted object.
     pub fn remove(&self, object: &Tool) {
-        self.write().entries.remove(&object_name(object));
+        self.forget(object.metadata.name.as_deref().unwrap_or_default());
     }
 
     /// Replaces everything by a complete list; from then on the registry is in sync.
     pub fn replace(&self, objects: Vec<Tool>) {
-        let fresh = Self::default();
-        for object in objects {
-            fresh.apply(object);
-        }
-        let entries = std::mem::take(&mut fresh.write().entries);
-        *self.write() = State {
-            entries,
-            synced: true,
-        };
+        self.replace_by(objects.into_iter().map(Candidate::from));
     }
 
     /// Whether a complete list has been seen.
@@ -139,30 +69,76 @@ impl Registry {
         self.read().synced
     }
 
-    /// Every object with why it is not served, if it is not.
-    pub(super) fn verdicts(&self) -> Vec<(Tool, Result<(), Rejection>)> {
-        let state = self.read();
-        state
-            .entries
-            .iter()
-            .map(|(name, entry)| (entry.object.clone(), state.verdict(name, entry)))
-            .collect()
+    /// Takes in a new or changed object, whatever is in it.
+    pub(super) fn take(&self, candidate: Candidate) {
+        let name = candidate.subject.name.clone();
+        let before = self.read().compiled(&name);
+        let (entry, is_news) = Entry::of(candidate, before);
+        self.change(|state| {
+            state.entries.insert(name, entry);
+            is_news
+        });
     }
 
-    /// The served tools by MCP name.
-    pub(super) fn served(&self) -> BTreeMap<String, Arc<ServedTool>> {
-        let mut served = BTreeMap::new();
-        for tool in self
-            .read()
-            .entries
-            .values()
-            .filter_map(|entry| entry.compiled.as_ref().ok())
-        {
-            served
-                .entry(tool.spec.name.clone())
-                .or_insert_with(|| Arc::clone(tool));
+    /// Forgets the object of that name.
+    pub(super) fn forget(&self, name: &str) {
+        self.change(|state| state.entries.remove(name).is_some());
+    }
+
+    /// Replaces everything; see [`Registry::replace`].
+    pub(super) fn replace_by(&self, candidates: impl Iterator<Item = Candidate>) {
+        let known = self.read().entries.clone();
+        let entries = candidates.map(|candidate| {
+            let name = candidate.subject.name.clone();
+            let before = known.get(&name).map(|entry| entry.compiled.clone());
+            (name, Entry::of(candidate, before).0)
+        });
+        let entries = entries.collect();
+        self.change(|state| {
+            state.entries = entries;
+            state.synced = true;
+            true
+        });
+    }
+
+    /// Takes in what is known of the objects that backends stand on.
+    pub(super) fn learn(&self, kind: Kind, known: Known) {
+        let is_news = self.write().inventory.learn(kind, known);
+        if is_news {
+            self.changed.notify_one();
         }
-        served
+    }
+
+    /// Every object with what is made of it; `None` as long as too little is known to say.
+    pub(super) fn verdicts(&self) -> Option<Vec<(Subject, Verdict)>> {
+        let state = self.read();
+        let entries = state.entries.iter();
+        let known = state.synced && !state.inventory.is_awaited();
+        known.then(|| {
+            entries
+                .map(|(name, entry)| (entry.subject.clone(), state.verdict(name, entry)))
+                .collect()
+        })
+    }
+
+    /// The served tools.
+    pub(super) fn served(&self) -> Arc<Served> {
+        Arc::clone(&self.read().served)
+    }
+
+    /// Waits until something has changed since the last time this returned. For one waiter.
+    pub(super) async fn changed(&self) {
+        self.changed.notified().await;
+    }
+
+    /// Changes the state; `change` says whether other tools may be served afterwards.
+    fn change(&self, change: impl FnOnce(&mut State) -> bool) {
+        let mut state = self.write();
+        if change(&mut state) {
+            state.serve();
+        }
+        drop(state);
+        self.changed.notify_one();
     }
 
     fn read(&self) -> RwLockReadGuard<'_, State> {
@@ -174,82 +150,66 @@ impl Registry {
     }
 }
 
+impl Entry {
+    /// The entry of an object; a specification that is the same as before is not compiled again. Says whether it is
+    /// another one.
+    fn of(
+        candidate: Candidate,
+        before: Option<Result<Arc<ServedTool>, Rejection>>,
+    ) -> (Self, bool) {
+        let Candidate { subject, spec } = candidate;
+        let (compiled, is_news) = match (spec, before) {
+            (Ok(spec), Some(Ok(tool))) if tool.spec == spec => (Ok(tool), false),
+            (spec, _) => (spec.and_then(compile), true),
+        };
+        (Self { subject, compiled }, is_news)
+    }
+}
+
+fn compile(spec: ToolSpec) -> Result<Arc<ServedTool>, Rejection> {
+    ServedTool::compile(spec).map(Arc::new)
+}
+
 impl State {
-    fn verdict(&self, object: &str, entry: &Entry) -> Result<(), Rejection> {
-        let tool = entry.compiled.as_ref().map_err(Clone::clone)?;
-        let mut holders = self.entries.iter().filter(|(_, other)| {
-            other
-                .compiled
-                .as_ref()
-                .is_ok_and(|other| other.spec.name == tool.spec.name)
-        });
-        match holders.next() {
-            Some((owner, _)) if owner != object => Err(Rejection::NameTaken {
-                name: tool.spec.name.clone(),
+    fn compiled(&self, object: &str) -> Option<Result<Arc<ServedTool>, Rejection>> {
+        self.entries.get(object).map(|entry| entry.compiled.clone())
+    }
+
+    /// Works out which tools are served, and for which object.
+    fn serve(&mut self) {
+        let (mut served, mut owners) = (Served::new(), BTreeMap::new());
+        for (object, entry) in &self.entries {
+            let Ok(tool) = &entry.compiled else {
+                continue;
+            };
+            let name = &tool.spec.name;
+            if !served.contains_key(name) {
+                served.insert(name.clone(), Arc::clone(tool));
+                owners.insert(name.clone(), object.clone());
+            }
+        }
+        self.served = Arc::new(served);
+        self.owners = owners;
+    }
+
+    fn verdict(&self, object: &str, entry: &Entry) -> Verdict {
+        let tool = match &entry.compiled {
+            Ok(tool) => tool,
+            Err(rejection) => return Verdict::Rejected(rejection.clone()),
+        };
+        let name = &tool.spec.name;
+        if let Some(owner) = self.owners.get(name).filter(|owner| *owner != object) {
+            return Verdict::Rejected(Rejection::NameTaken {
+                name: name.clone(),
                 owner: owner.clone(),
-            }),
-            _ => Ok(()),
+            });
+        }
+        match tool.needs().filter(|needed| self.inventory.lacks(needed)) {
+            Some(needed) => Verdict::Unbacked(needed),
+            None => Verdict::Served,
         }
     }
 }
 
-fn object_name(object: &Tool) -> String {
-    object.metadata.name.clone().unwrap_or_default()
-}
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use serde_json::json;
-
-    fn tool(object: &str, name: &str, schema: &serde_json::Value) -> Tool {
-        let spec = serde_json::from_value(
-            json!({"name": name, "description": "d", "inputSchema": schema,
-            "backend": {"type": "Documents", "documents": {"configMapName": "c", "queryArgument": "q", "limit": 1}}}),
-        );
-        Tool::new(object, spec.unwrap())
-    }
-
-    fn rejections(registry: &Registry) -> Vec<Option<&'static str>> {
-        registry
-            .verdicts()
-            .iter()
-            .map(|(_, verdict)| verdict.as_ref().err().map(Rejection::reason))
-            .collect()
-    }
-
-    #[test]
-    fn the_registry_is_in_sync_once_it_saw_everything() {
-        let registry = Registry::default();
-        assert!(!registry.is_synced());
-        registry.replace(vec![tool("a", "x", &json!({"type": "object"}))]);
-        assert!(registry.is_synced());
-        assert_eq!(registry.served().keys().collect::<Vec<_>>(), ["x"]);
-    }
-
-    #[test]
-    fn of_two_objects_with_one_name_the_first_is_served_until_it_goes() {
-        let registry = Registry::default();
-        let first = tool("a", "x", &json!({"type": "object"}));
-        registry.replace(vec![
-            tool("b", "x", &json!({"type": "object"})),
-            first.clone(),
-        ]);
-        assert_eq!(rejections(&registry), [None, Some("NameTaken")]);
-        registry.remove(&first);
-        assert_eq!(rejections(&registry), [None]);
-    }
-
-    #[test]
-    fn an_object_with_a_bad_schema_or_without_backend_is_not_served() {
-        let registry = Registry::default();
-        let mut bare = tool("b", "y", &json!({"type": "object"}));
-        bare.spec.backend.documents = None;
-        registry.replace(vec![tool("a", "x", &json!({"type": 7})), bare]);
-        assert_eq!(
-            rejections(&registry),
-            [Some("InvalidSchema"), Some("InvalidBackend")]
-        );
-        assert!(registry.served().is_empty());
-    }
-}
+mod tests;

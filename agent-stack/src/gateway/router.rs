@@ -2,6 +2,7 @@
 
 use super::backend::Backends;
 use super::call::Calls;
+use super::endpoint::{Era, Sessions, Settings, endpoint};
 use super::mcp::ToolServer;
 use super::registry::Registry;
 use crate::server::{self, Readiness};
@@ -10,8 +11,6 @@ use axum::Router;
 use axum::extract::Query;
 use axum::http::StatusCode;
 use axum::routing::get;
-use rmcp::transport::streamable_http_server::session::local::LocalSessionManager;
-use rmcp::transport::streamable_http_server::{StreamableHttpServerConfig, StreamableHttpService};
 use serde::Deserialize;
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -36,21 +35,21 @@ pub struct GatewayParts {
     pub drop_trace_context: bool,
 }
 
-/// The routes `/mcp`, `/reach` and `/healthz`.
+/// The routes `/mcp`, `/reach` and `/healthz` of a gateway that speaks every revision.
 pub fn router(parts: GatewayParts, shutdown: CancellationToken) -> Router {
-    let config = StreamableHttpServerConfig::default()
-        .with_allowed_hosts(parts.allowed_hosts.clone())
-        .with_legacy_session_mode(false)
-        .with_json_response(true)
-        .with_sse_keep_alive(None)
-        .with_cancellation_token(shutdown);
+    router_of_era(parts, Era::Dual, shutdown)
+}
+
+/// The routes `/mcp`, `/reach` and `/healthz` of a gateway that speaks the revisions of `era`.
+pub fn router_of_era(parts: GatewayParts, era: Era, shutdown: CancellationToken) -> Router {
+    let settings = Settings {
+        era,
+        allowed_hosts: parts.allowed_hosts.clone(),
+        sessions: Sessions::Never,
+    };
     let ready = readiness(Arc::clone(&parts.registry));
-    let server = ToolServer::new(Calls::new(parts));
-    let sessions = Arc::new(LocalSessionManager::default());
-    let mcp = StreamableHttpService::new(move || Ok(server.clone()), sessions, config);
-    let router = Router::new()
-        .nest_service("/mcp", mcp)
-        .route("/reach", get(reach));
+    let server = ToolServer::new(Calls::new(parts), era);
+    let router = endpoint(server, settings, shutdown).route("/reach", get(reach));
     server::with_health(router, ready)
 }
 

@@ -1,64 +1,90 @@
 //! What the tool gateway says about a `Tool` in its status.
 
-use super::registry::Rejection;
+use super::registry::Verdict;
+use super::tool::{Rejection, Subject};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use k8s_openapi::jiff::Timestamp;
-use kube::api::{Patch, PatchParams};
-use kube::{Api, ResourceExt as _};
-use portproof_proto::tool::{ACCEPTED, READY, Tool, ToolStatus};
-use serde_json::json;
+use portproof_proto::tool::{ACCEPTED, READY, ToolStatus};
 
-/// Owner of the status fields.
-const MANAGER: &str = "portproof-tool-gateway";
-
-/// The status that `object` should have; `None` when it has it already.
+/// The status that `subject` should have; `None` when `current` is it already.
 pub(super) fn wanted(
-    object: &Tool,
-    verdict: &Result<(), Rejection>,
+    subject: &Subject,
+    verdict: &Verdict,
+    current: &ToolStatus,
     now: Timestamp,
 ) -> Option<ToolStatus> {
-    let current = object.status.clone().unwrap_or_default();
-    let observed_generation = object.metadata.generation;
-    let conditions: Vec<Condition> = [ACCEPTED, READY]
-        .into_iter()
-        .map(|kind| keep_time(condition(kind, verdict, observed_generation, now), &current))
-        .collect();
+    let observed_generation = subject.generation;
+    let conditions = conditions(verdict).map(|said| Condition {
+        type_: said.kind.to_owned(),
+        status: if said.holds { "True" } else { "False" }.to_owned(),
+        reason: said.reason.to_owned(),
+        message: said.message,
+        observed_generation,
+        last_transition_time: Time(now),
+    });
     let status = ToolStatus {
         observed_generation,
-        conditions,
+        conditions: conditions
+            .into_iter()
+            .map(|condition| keep_time(condition, current))
+            .collect(),
     };
-    (status != current).then_some(status)
+    (status != *current).then_some(status)
 }
 
-fn condition(
-    kind: &str,
-    verdict: &Result<(), Rejection>,
-    generation: Option<i64>,
-    now: Timestamp,
-) -> Condition {
-    let (status, reason, message) = match verdict {
-        Ok(()) if kind == READY => (
-            "True",
-            "Served",
-            "the tool gateway serves the tool".to_owned(),
-        ),
-        Ok(()) => (
-            "True",
-            "Valid",
-            "the schemas compile and the backend is known".to_owned(),
-        ),
-        Err(rejection) if kind == READY => {
-            ("False", "NotAccepted", format!("not served: {rejection}"))
-        }
-        Err(rejection) => ("False", rejection.reason(), explain(rejection)),
-    };
-    Condition {
-        type_: kind.to_owned(),
-        status: status.to_owned(),
-        reason: reason.to_owned(),
+/// One condition before it has a time.
+struct Said {
+    kind: &'static str,
+    holds: bool,
+    reason: &'static str,
+    message: String,
+}
+
+fn conditions(verdict: &Verdict) -> [Said; 2] {
+    let said = |kind, holds, reason, message| Said {
+        kind,
+        holds,
+        reason,
         message,
-        observed_generation: generation,
-        last_transition_time: Time(now),
+    };
+    match verdict {
+        Verdict::Served => [
+            said(
+                ACCEPTED,
+                true,
+                "Valid",
+                "the schemas compile and the backend is there".to_owned(),
+            ),
+            said(
+                READY,
+                true,
+                "Served",
+                "the tool gateway serves the tool".to_owned(),
+            ),
+        ],
+        Verdict::Unbacked(needed) => {
+            let missing = format!(
+                "there is no {} `{}` in the namespace",
+                needed.kind, needed.name
+            );
+            let outlook = format!(
+                "calls fail until there is a {} `{}`",
+                needed.kind, needed.name
+            );
+            [
+                said(ACCEPTED, false, "BackendNotFound", missing),
+                said(READY, false, "BackendNotFound", outlook),
+            ]
+        }
+        Verdict::Rejected(rejection) => [
+            said(ACCEPTED, false, rejection.reason(), explain(rejection)),
+            said(
+                READY,
+                false,
+                "NotAccepted",
+                format!("not served: {rejection}"),
+            ),
+        ],
     }
 }
 
@@ -81,34 +107,25 @@ fn keep_time(mut condition: Condition, current: &ToolStatus) -> Condition {
     condition
 }
 
-/// Writes the status with server-side apply.
-pub(super) async fn write(api: &Api<Tool>, object: &Tool, status: &ToolStatus) -> kube::Result<()> {
-    let patch = json!({
-        "apiVersion": "tools.portproof.dev/v1alpha1",
-        "kind": "Tool",
-        "metadata": {"name": object.name_any()},
-        "status": status,
-    });
-    let params = PatchParams::apply(MANAGER).force();
-    api.patch_status(&object.name_any(), &params, &Patch::Apply(patch))
-        .await
-        .map(drop)
-}
-
 #[cfg(test)]
 mod tests {
+    use super::super::inventory::Needed;
     use super::*;
 
-    fn tool() -> Tool {
-        let spec = json!({"name": "x", "description": "d", "inputSchema": {"type": "object"},
-            "backend": {"type": "Http", "http": {"serviceName": "s", "port": 80, "path": "/"}}});
-        let mut tool = Tool::new("x", serde_json::from_value(spec).unwrap());
-        tool.metadata.generation = Some(3);
-        tool
+    fn subject(generation: i64) -> Subject {
+        Subject {
+            name: "x".into(),
+            generation: Some(generation),
+            ..Subject::default()
+        }
     }
 
     fn at(second: i64) -> Timestamp {
         Timestamp::from_second(second).unwrap()
+    }
+
+    fn accepted() -> ToolStatus {
+        wanted(&subject(3), &Verdict::Served, &ToolStatus::default(), at(1)).unwrap()
     }
 
     fn states(status: &ToolStatus) -> Vec<(&str, &str, &str)> {
@@ -126,26 +143,28 @@ mod tests {
 
     #[test]
     fn a_served_tool_is_accepted_and_ready_and_says_so_once() {
-        let mut tool = tool();
-        let status = wanted(&tool, &Ok(()), at(1)).unwrap();
+        let status = accepted();
         assert_eq!(
             states(&status),
             [("Accepted", "True", "Valid"), ("Ready", "True", "Served")]
         );
         assert_eq!(status.observed_generation, Some(3));
-        tool.status = Some(status);
-        assert_eq!(wanted(&tool, &Ok(()), at(2)), None);
+        assert_eq!(wanted(&subject(3), &Verdict::Served, &status, at(2)), None);
     }
 
     #[test]
     fn a_rejection_changes_the_status_and_its_time() {
-        let mut tool = tool();
-        tool.status = wanted(&tool, &Ok(()), at(1));
         let rejection = Rejection::NameTaken {
             name: "x".into(),
             owner: "a".into(),
         };
-        let status = wanted(&tool, &Err(rejection), at(2)).unwrap();
+        let status = wanted(
+            &subject(3),
+            &Verdict::Rejected(rejection),
+            &accepted(),
+            at(2),
+        )
+        .unwrap();
         assert_eq!(
             states(&status),
             [
@@ -157,11 +176,25 @@ mod tests {
     }
 
     #[test]
+    fn a_missing_backend_is_named() {
+        let verdict = Verdict::Unbacked(Needed::service("catalog"));
+        let status = wanted(&subject(3), &verdict, &accepted(), at(2)).unwrap();
+        assert_eq!(
+            states(&status),
+            [
+                ("Accepted", "False", "BackendNotFound"),
+                ("Ready", "False", "BackendNotFound")
+            ]
+        );
+        assert_eq!(
+            status.conditions[0].message,
+            "there is no Service `catalog` in the namespace"
+        );
+    }
+
+    #[test]
     fn a_new_generation_is_observed_without_a_new_time() {
-        let mut tool = tool();
-        tool.status = wanted(&tool, &Ok(()), at(1));
-        tool.metadata.generation = Some(4);
-        let status = wanted(&tool, &Ok(()), at(2)).unwrap();
+        let status = wanted(&subject(4), &Verdict::Served, &accepted(), at(2)).unwrap();
         assert_eq!(status.observed_generation, Some(4));
         assert_eq!(status.conditions[0].last_transition_time, Time(at(1)));
     }

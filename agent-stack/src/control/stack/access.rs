@@ -1,4 +1,5 @@
-//! What the tool gateway may do at the API server: read its Tools and their documents, report on them.
+//! What the tool gateway may do at the API server: read its Tools and their documents, see which Services there are,
+//! report on them.
 
 use super::plan::Plan;
 use k8s_openapi::api::core::v1::ServiceAccount;
@@ -22,6 +23,7 @@ pub(super) fn role(plan: &Plan) -> Role {
             rule(tool::GROUP, "tools", read),
             rule(tool::GROUP, "tools/status", &["get", "patch", "update"]),
             rule("", "configmaps", read),
+            rule("", "services", &["list", "watch"]),
         ]),
     }
 }

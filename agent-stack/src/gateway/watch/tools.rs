@@ -1,15 +1,15 @@
-//! Feeds the registry from the API server and writes back what becomes of each object.
+//! Follows the `Tool` objects of a namespace.
 
-use super::registry::Registry;
-use super::status;
+use super::super::registry::Registry;
+use super::super::tool::Candidate;
 use futures::StreamExt as _;
-use k8s_openapi::jiff::Timestamp;
+use kube::api::DynamicObject;
+use kube::core::ApiResource;
 use kube::runtime::WatchStreamExt as _;
 use kube::runtime::utils::Backoff;
 use kube::runtime::watcher::{self, Event};
-use kube::{Api, Client, ResourceExt as _};
+use kube::{Api, Client};
 use portproof_proto::tool::Tool;
-use std::sync::Arc;
 use std::time::Duration;
 
 /// Pause before a failed watch is tried again. Steady, because what fails most is a CRD that is about to be created,
@@ -30,19 +30,20 @@ impl Backoff for Steady {
     fn reset(&mut self) {}
 }
 
-/// Watches the `Tool` objects of `namespace` for as long as it is polled; errors are retried after [`PAUSE`].
-pub(super) async fn run(client: Client, namespace: String, registry: Arc<Registry>) {
-    let api: Api<Tool> = Api::namespaced(client, &namespace);
-    let watched = watcher::watcher(api.clone(), watcher::Config::default());
+/// The `Tool` objects of `namespace`, untyped: what cannot be read as a `Tool` is told in its status.
+pub(super) fn api(client: &Client, namespace: &str) -> Api<DynamicObject> {
+    let kind = ApiResource::erase::<Tool>(&());
+    Api::namespaced_with(client.clone(), namespace, &kind)
+}
+
+/// Feeds the registry for as long as it is polled; errors are retried after [`PAUSE`].
+pub(super) async fn follow(client: &Client, namespace: &str, registry: &Registry) {
+    let watched = watcher::watcher(api(client, namespace), watcher::Config::default());
     let mut events = watched.backoff(Steady).boxed();
     let mut listed = Vec::new();
     while let Some(event) = events.next().await {
         match event {
-            Ok(event) => {
-                if take(event, &registry, &mut listed) {
-                    report(&api, &registry).await;
-                }
-            }
+            Ok(event) => take(event, registry, &mut listed),
             Err(error) if is_unknown_kind(&error) => registry.replace(Vec::new()),
             Err(error) => {
                 tracing::warn!(%error, "the Tool objects cannot be watched, trying again");
@@ -59,32 +60,15 @@ fn is_unknown_kind(error: &watcher::Error) -> bool {
     }
 }
 
-/// Takes one event in; says whether the registry changed. A new list replaces the old one only when it is complete.
-fn take(event: Event<Tool>, registry: &Registry, listed: &mut Vec<Tool>) -> bool {
+/// Takes one event in. A new list replaces the old one only when it is complete.
+fn take(event: Event<DynamicObject>, registry: &Registry, listed: &mut Vec<Candidate>) {
     match event {
-        Event::Init => {
-            listed.clear();
-            return false;
-        }
-        Event::InitApply(object) => {
-            listed.push(object);
-            return false;
-        }
-        Event::InitDone => registry.replace(std::mem::take(listed)),
-        Event::Apply(object) => registry.apply(object),
-        Event::Delete(object) => registry.remove(&object),
-    }
-    true
-}
-
-/// Writes the status of every object whose status is not what it should be.
-async fn report(api: &Api<Tool>, registry: &Registry) {
-    for (object, verdict) in registry.verdicts() {
-        let Some(wanted) = status::wanted(&object, &verdict, Timestamp::now()) else {
-            continue;
-        };
-        if let Err(error) = status::write(api, &object, &wanted).await {
-            tracing::warn!(%error, tool = object.name_any(), "the status cannot be written");
+        Event::Init => listed.clear(),
+        Event::InitApply(object) => listed.push(object.into()),
+        Event::InitDone => registry.replace_by(std::mem::take(listed).into_iter()),
+        Event::Apply(object) => registry.take(object.into()),
+        Event::Delete(object) => {
+            registry.forget(object.metadata.name.as_deref().unwrap_or_default());
         }
     }
 }
@@ -94,27 +78,27 @@ mod tests {
     use super::*;
     use serde_json::json;
 
-    fn tool(name: &str) -> Tool {
+    fn tool(name: &str) -> DynamicObject {
         let spec = json!({"name": name, "description": "d", "inputSchema": {"type": "object"},
             "backend": {"type": "Http", "http": {"serviceName": "s", "port": 80, "path": "/"}}});
-        Tool::new(name, serde_json::from_value(spec).unwrap())
+        DynamicObject::new(name, &ApiResource::erase::<Tool>(&())).data(json!({"spec": spec}))
     }
 
     fn names(registry: &Registry) -> Vec<String> {
-        registry.served().into_keys().collect()
+        registry.served().keys().cloned().collect()
     }
 
     #[test]
     fn a_new_list_counts_only_when_it_is_complete() {
         let (registry, mut listed) = (Registry::default(), Vec::new());
         take(Event::Apply(tool("old")), &registry, &mut listed);
-        assert!(!take(Event::Init, &registry, &mut listed));
-        assert!(!take(Event::InitApply(tool("new")), &registry, &mut listed));
+        take(Event::Init, &registry, &mut listed);
+        take(Event::InitApply(tool("new")), &registry, &mut listed);
         assert_eq!(
             (names(&registry), registry.is_synced()),
             (vec!["old".to_owned()], false)
         );
-        assert!(take(Event::InitDone, &registry, &mut listed));
+        take(Event::InitDone, &registry, &mut listed);
         assert_eq!(
             (names(&registry), registry.is_synced()),
             (vec!["new".to_owned()], true)
