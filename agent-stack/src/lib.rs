@@ -14,4 +14,5 @@ pub mod plan;
 pub mod probe;
 pub mod server;
 pub mod shutdown;
+pub mod strict_json;
 pub mod telemetry;

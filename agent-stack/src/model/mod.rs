@@ -1,15 +1,24 @@
 //! The model server: OpenAI-compatible, deterministic by default, or a relay to a real server.
 
+mod body;
+mod complete;
+mod engine;
+mod error;
 mod metrics;
 pub mod openai;
 pub mod planner;
+mod request;
+mod served;
 mod service;
 mod stream;
+mod structured;
 #[cfg(test)]
 mod tests;
+mod tokenizer;
 mod upstream;
 
-pub use service::router;
+pub use engine::Engine;
+pub use service::{Answers, ModelParts, router};
 pub use upstream::{Upstream, UpstreamError};
 
 use crate::server::{self, ServerError};
@@ -25,8 +34,11 @@ pub struct ModelArgs {
     /// Name under which this backend answers, for example `model-stable`.
     #[arg(long)]
     pub name: String,
-    /// Forward to this OpenAI-compatible server, for example `http://vllm:8000`.
-    #[arg(long, value_name = "URL")]
+    /// Engine that answers.
+    #[arg(long, value_enum, default_value_t)]
+    pub engine: Engine,
+    /// Forward to this OpenAI-compatible server, for example `http://vllm:8000`, in place of an engine.
+    #[arg(long, value_name = "URL", conflicts_with = "engine")]
     pub upstream: Option<String>,
     /// Port to listen on.
     #[arg(long, default_value_t = HTTP_PORT)]
@@ -57,18 +69,26 @@ pub enum ModelError {
 pub async fn run(args: ModelArgs) -> Result<(), ModelError> {
     let ModelArgs {
         name,
+        engine,
         upstream,
         port,
     } = args;
     let shutdown = shutdown::on_signal().map_err(ModelError::Signal)?;
     let telemetry =
         Telemetry::start(TelemetryConfig::from_env(&name)).map_err(ModelError::Telemetry)?;
-    let upstream = upstream
-        .map(|url| Upstream::new(&url))
-        .transpose()
-        .map_err(ModelError::Upstream)?;
-    let router = router(name, upstream, telemetry.clone());
-    let served = server::serve(port, router, shutdown)
+    let answers = match upstream {
+        None => Answers::Engine(engine),
+        Some(url) => {
+            let upstream = Upstream::new(&url).map_err(ModelError::Upstream)?;
+            Answers::Upstream(Box::new(upstream))
+        }
+    };
+    let parts = ModelParts {
+        name,
+        answers,
+        telemetry: telemetry.clone(),
+    };
+    let served = server::serve(port, router(parts), shutdown)
         .await
         .map_err(ModelError::Server);
     telemetry.shutdown().await;

@@ -1,7 +1,9 @@
 //! The part of OpenAI's chat completions API that the stack speaks.
 
+use serde::de::{Error, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
+use std::fmt;
 
 /// Body of `POST /v1/chat/completions`.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -12,13 +14,17 @@ pub struct ChatRequest {
     /// The conversation so far.
     pub messages: Vec<Message>,
     /// Tools the model may call.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(
+        default,
+        skip_serializing_if = "Vec::is_empty",
+        deserialize_with = "null_is_default"
+    )]
     pub tools: Vec<ToolOffer>,
     /// Form of the answer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub response_format: Option<ResponseFormat>,
     /// Whether to answer in server-sent events.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "null_is_default")]
     pub stream: bool,
     /// Options of the stream.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -29,14 +35,14 @@ pub struct ChatRequest {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StreamOptions {
     /// Whether the last event tells the usage.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "null_is_default")]
     pub include_usage: bool,
 }
 
 /// Form of the answer.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ResponseFormat {
-    /// `text` or `json_object`.
+    /// `text`, `json_object` or `json_schema`.
     pub r#type: String,
 }
 
@@ -67,9 +73,12 @@ pub struct Message {
     #[serde(
         default,
         skip_serializing_if = "Vec::is_empty",
-        deserialize_with = "null_is_empty"
+        deserialize_with = "null_is_default"
     )]
     pub tool_calls: Vec<ToolCall>,
+    /// Why the model gives no answer of the form that was asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refusal: Option<String>,
     /// The call this message is the result of.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tool_call_id: Option<String>,
@@ -82,6 +91,7 @@ impl Message {
             role,
             content: Some(content.into()),
             tool_calls: Vec::new(),
+            refusal: None,
             tool_call_id: None,
         }
     }
@@ -92,7 +102,16 @@ impl Message {
             role: Role::Assistant,
             content: None,
             tool_calls,
+            refusal: None,
             tool_call_id: None,
+        }
+    }
+
+    /// A message of the model that says why it gives no answer of the form that was asked for.
+    pub fn refusal(reason: impl Into<String>) -> Self {
+        Self {
+            refusal: Some(reason.into()),
+            ..Self::calls(Vec::new())
         }
     }
 
@@ -155,7 +174,7 @@ pub struct FunctionOffer {
     /// Name of the tool.
     pub name: String,
     /// What it does.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "null_is_default")]
     pub description: String,
     /// JSON Schema of its arguments.
     #[serde(default)]
@@ -173,6 +192,9 @@ pub struct ChatResponse {
     pub created: u64,
     /// Model that answered.
     pub model: String,
+    /// Which engine answered, and with which seed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub system_fingerprint: Option<String>,
     /// The answer, always one.
     pub choices: Vec<Choice>,
     /// Tokens.
@@ -186,7 +208,7 @@ pub struct Choice {
     pub index: u32,
     /// What the model says.
     pub message: Message,
-    /// Why it stopped: `stop` or `tool_calls`.
+    /// Why it stopped: `stop`, `length` or `tool_calls`.
     pub finish_reason: String,
 }
 
@@ -201,30 +223,57 @@ pub struct Usage {
     pub total_tokens: u32,
 }
 
-/// A content is a text or a list of parts, of which the text parts count.
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum Content {
-    Text(String),
-    Parts(Vec<Part>),
-}
+/// A content is a text or a list of parts. Parts that are no text are an error and not left out: an answer that
+/// silently ignores an image would be about something else than the question.
+struct ContentVisitor;
 
 #[derive(Deserialize)]
-struct Part {
-    #[serde(default)]
-    text: String,
+#[serde(tag = "type", rename_all = "snake_case")]
+enum Part {
+    Text { text: String },
+    Refusal { refusal: String },
+}
+
+impl<'de> Visitor<'de> for ContentVisitor {
+    type Value = Option<String>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a text or a list of text parts")
+    }
+
+    fn visit_str<E: Error>(self, text: &str) -> Result<Self::Value, E> {
+        Ok(Some(text.to_owned()))
+    }
+
+    fn visit_string<E: Error>(self, text: String) -> Result<Self::Value, E> {
+        Ok(Some(text))
+    }
+
+    fn visit_unit<E: Error>(self) -> Result<Self::Value, E> {
+        Ok(None)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut parts: A) -> Result<Self::Value, A::Error> {
+        let mut all = String::new();
+        while let Some(Part::Text { text } | Part::Refusal { refusal: text }) =
+            parts.next_element()?
+        {
+            all.push_str(&text);
+        }
+        Ok(Some(all))
+    }
 }
 
 fn text_content<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
-    Ok(
-        Option::<Content>::deserialize(deserializer)?.map(|content| match content {
-            Content::Text(text) => text,
-            Content::Parts(parts) => parts.into_iter().map(|part| part.text).collect(),
-        }),
-    )
+    deserializer.deserialize_any(ContentVisitor)
 }
 
-fn null_is_empty<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<ToolCall>, D::Error> {
+/// Clients write `null` for what they leave open.
+fn null_is_default<'de, T, D>(deserializer: D) -> Result<T, D::Error>
+where
+    T: Deserialize<'de> + Default,
+    D: Deserializer<'de>,
+{
     Ok(Option::deserialize(deserializer)?.unwrap_or_default())
 }
 
@@ -248,6 +297,20 @@ mod tests {
             serde_json::from_value::<Message>(absent).unwrap(),
             Message::calls(Vec::new())
         );
+    }
+
+    #[test]
+    fn a_part_that_is_no_text_is_an_error_and_not_left_out() {
+        let image = json!({"role": "user", "content": [{"type": "text", "text": "what is this?"}, {"type": "image_url", "image_url": {"url": "x"}}]});
+        let error = serde_json::from_value::<Message>(image).unwrap_err();
+        assert!(error.to_string().contains("`image_url`"), "{error}");
+    }
+
+    #[test]
+    fn null_stands_for_what_is_left_open() {
+        let request = json!({"model": "m", "messages": [], "tools": null, "stream": null, "stream_options": null});
+        let read = serde_json::from_value::<ChatRequest>(request).unwrap();
+        assert!(read.tools.is_empty() && !read.stream && read.stream_options.is_none());
     }
 
     #[test]

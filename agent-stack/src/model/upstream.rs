@@ -1,12 +1,35 @@
-//! Forwards to a real OpenAI-compatible server.
+//! Forwards to a real OpenAI-compatible server: the request byte for byte, and whatever it answers.
 
-use super::openai::ChatRequest;
+use super::error::ApiError;
+use super::metrics::Tracked;
 use crate::http_client::{self, HttpError};
-use reqwest::{Client, Response, Url};
+use crate::telemetry::TRACEPARENT;
+use axum::body::{Body, Bytes};
+use axum::http::{HeaderMap, HeaderName, header};
+use axum::response::Response;
+use futures::{Stream, StreamExt as _, stream};
+use reqwest::{Client, RequestBuilder, Url};
 use std::time::Duration;
+use uuid::Uuid;
 
 /// Longest time a real model may take.
 const LIMIT: Duration = Duration::from_mins(5);
+/// What every model server calls itself in `via` begins like this (RFC 9110, section 7.6.3: a pseudonym).
+const PSEUDONYM: &str = "portproof-model-";
+/// Most model servers a request passes. Behind one address can be many replicas, so that a circle may take some rounds until
+/// it comes back to the same one.
+const MAX_HOPS: usize = 8;
+
+/// Headers of a request that are for the upstream too.
+const PASSED_ON: [HeaderName; 2] = [header::AUTHORIZATION, header::VIA];
+/// Headers of an answer that are for the client too.
+const PASSED_BACK: [HeaderName; 5] = [
+    header::CONTENT_TYPE,
+    header::CACHE_CONTROL,
+    header::RETRY_AFTER,
+    header::WWW_AUTHENTICATE,
+    HeaderName::from_static("x-request-id"),
+];
 
 /// Why the upstream server gave no answer.
 #[derive(Debug, thiserror::Error)]
@@ -31,6 +54,7 @@ pub struct Upstream {
     client: Client,
     chat: Url,
     models: Url,
+    pseudonym: String,
 }
 
 impl Upstream {
@@ -49,29 +73,64 @@ impl Upstream {
             client,
             chat: endpoint(base, "chat/completions")?,
             models: endpoint(base, "models")?,
+            pseudonym: format!("{PSEUDONYM}{}", Uuid::new_v4().simple()),
         })
     }
 
     /// Asks for a completion; `traceparent` continues the trace there.
     pub(super) async fn chat(
         &self,
-        request: &ChatRequest,
+        body: Bytes,
+        headers: &HeaderMap,
         traceparent: Option<String>,
-    ) -> Result<Response, UpstreamError> {
-        let mut sent = self.client.post(self.chat.clone()).json(request);
+    ) -> Result<reqwest::Response, UpstreamError> {
+        let mut sent = self.client.post(self.chat.clone()).body(body);
+        sent = sent.header(header::CONTENT_TYPE, "application/json");
         if let Some(traceparent) = traceparent {
-            sent = sent.header(crate::telemetry::TRACEPARENT, traceparent);
+            sent = sent.header(TRACEPARENT, traceparent);
         }
-        sent.send().await.map_err(UpstreamError::Transport)
+        self.send(sent, headers).await
     }
 
-    /// Asks which models there are.
-    pub(super) async fn models(&self) -> Result<Response, UpstreamError> {
-        self.client
-            .get(self.models.clone())
-            .send()
-            .await
-            .map_err(UpstreamError::Transport)
+    /// Asks which models there are, or about the model `id`.
+    pub(super) async fn models(
+        &self,
+        id: Option<&str>,
+        headers: &HeaderMap,
+    ) -> Result<reqwest::Response, UpstreamError> {
+        let mut url = self.models.clone();
+        if let (Some(id), Ok(mut segments)) = (id, url.path_segments_mut()) {
+            segments.extend(id.split('/'));
+        }
+        self.send(self.client.get(url), headers).await
+    }
+
+    async fn send(
+        &self,
+        mut sent: RequestBuilder,
+        headers: &HeaderMap,
+    ) -> Result<reqwest::Response, UpstreamError> {
+        for name in PASSED_ON {
+            for value in headers.get_all(&name) {
+                sent = sent.header(&name, value);
+            }
+        }
+        let sent = sent.header(header::VIA, format!("1.1 {}", self.pseudonym));
+        let answer = sent.send().await;
+        answer.map_err(|error| UpstreamError::Transport(error.without_url()))
+    }
+
+    /// Whether a request has been here before, or at so many model servers that it must be going in a circle.
+    pub(super) fn is_loop(&self, headers: &HeaderMap) -> bool {
+        let passed: Vec<&str> = headers
+            .get_all(header::VIA)
+            .iter()
+            .filter_map(|value| value.to_str().ok())
+            .flat_map(|value| value.split(','))
+            .filter_map(|hop| hop.split_whitespace().nth(1))
+            .filter(|name| name.starts_with(PSEUDONYM))
+            .collect();
+        passed.len() >= MAX_HOPS || passed.contains(&self.pseudonym.as_str())
     }
 }
 
@@ -85,6 +144,60 @@ fn endpoint(base: &str, path: &str) -> Result<Url, UpstreamError> {
         .filter(|url| matches!(url.scheme(), "http" | "https"));
     url.ok_or_else(|| UpstreamError::Url {
         url: base.to_owned(),
+    })
+}
+
+/// Passes an answer on as it comes; a stream stays a stream, an error an error.
+///
+/// # Errors
+/// When there is no answer.
+pub(super) fn relay(
+    answer: Result<reqwest::Response, UpstreamError>,
+    tracked: Option<Tracked>,
+) -> Result<Response, ApiError> {
+    let status = answer.as_ref().ok().map(reqwest::Response::status);
+    let tracked = tracked.and_then(|tracked| {
+        if status.is_some_and(|status| status.is_success()) {
+            return Some(tracked);
+        }
+        tracked.failed();
+        None
+    });
+    let answer = answer?;
+    let (status, headers) = (answer.status(), passed_back(answer.headers()));
+    let pieces = answer.bytes_stream();
+    let body = match tracked {
+        Some(tracked) => Body::from_stream(watched(pieces, tracked)),
+        None => Body::from_stream(pieces),
+    };
+    let mut response = Response::new(body);
+    *response.status_mut() = status;
+    *response.headers_mut() = headers;
+    Ok(response)
+}
+
+fn passed_back(headers: &HeaderMap) -> HeaderMap {
+    let known = |name: HeaderName| Some((name.clone(), headers.get(name)?.clone()));
+    PASSED_BACK.into_iter().filter_map(known).collect()
+}
+
+/// The same pieces, counted as they pass.
+fn watched<T, E>(
+    pieces: impl Stream<Item = Result<T, E>> + Send + 'static,
+    tracked: Tracked,
+) -> impl Stream<Item = Result<T, E>> + Send + 'static
+where
+    T: Send + 'static,
+    E: Send + 'static,
+{
+    let passing = (Box::pin(pieces), tracked);
+    stream::unfold(passing, |(mut pieces, mut tracked)| async move {
+        if let Some(piece) = pieces.next().await {
+            tracked.token();
+            return Some((piece, (pieces, tracked)));
+        }
+        tracked.relayed();
+        None
     })
 }
 
@@ -109,5 +222,20 @@ mod tests {
             endpoint("file:///x", "models"),
             Err(UpstreamError::Url { .. })
         ));
+    }
+
+    #[test]
+    fn a_request_that_was_here_before_is_recognised() {
+        let upstream = Upstream::new("http://127.0.0.1:9").unwrap();
+        let via = |text: &str| {
+            let value = text.parse().unwrap();
+            upstream.is_loop(&HeaderMap::from_iter([(header::VIA, value)]))
+        };
+        let own = &upstream.pseudonym;
+        assert!(via(&format!("1.1 {own}")));
+        assert!(via(&format!("1.1 envoy, 1.1 {own} (model), 2 edge")));
+        assert!(!via("1.1 envoy, 1.1 portproof-model-of-another"));
+        assert!(!upstream.is_loop(&HeaderMap::new()));
+        assert!(via(&["1.1 portproof-model-x"; MAX_HOPS].join(", ")));
     }
 }

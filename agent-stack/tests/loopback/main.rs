@@ -6,6 +6,7 @@
 )]
 
 mod interpreter;
+mod model;
 mod process;
 mod stack;
 mod whole_stack;

@@ -46,7 +46,7 @@ fn client() -> reqwest::Client {
 }
 
 async fn chat(address: SocketAddr) {
-    let body = json!({"messages": [{"role": "user", "content": "What is the price of SKU-2048?"}]});
+    let body = json!({"model": "portproof-planner", "messages": [{"role": "user", "content": "What is the price of SKU-2048?"}]});
     let sent = client()
         .post(format!("http://{address}/v1/chat/completions"))
         .json(&body);

@@ -2,6 +2,7 @@
 
 use super::metadata::matching;
 use super::plan::Plan;
+use crate::model::Engine;
 use k8s_openapi::api::apps::v1::{Deployment, DeploymentSpec};
 use k8s_openapi::api::core::v1::{
     Affinity, Capabilities, Container, ContainerPort, EmptyDirVolumeSource, EnvVar, EnvVarSource,
@@ -91,8 +92,9 @@ pub(super) fn arguments(plan: &Plan, part: Part) -> Vec<String> {
     match part {
         Part::ModelStable | Part::ModelCanary => {
             add(&["--name", part.name()]);
-            if let Some(upstream) = &plan.upstream {
-                add(&["--upstream", &upstream.url]);
+            match &plan.upstream {
+                Some(upstream) => add(&["--upstream", &upstream.url]),
+                None => add(&["--engine", engine(part).name()]),
             }
         }
         // Requests through the Gateway carry its host name.
@@ -105,6 +107,15 @@ pub(super) fn arguments(plan: &Plan, part: Part) -> Vec<String> {
             .map(|argument| (*argument).to_owned()),
     );
     arguments
+}
+
+/// The canary has the newer engine, so that who answered shows in the answer and not only in a header.
+fn engine(part: Part) -> Engine {
+    if part == Part::ModelCanary {
+        Engine::RefPlannerV2
+    } else {
+        Engine::RefPlannerV1
+    }
 }
 
 /// Arguments that make a part deviate on purpose.

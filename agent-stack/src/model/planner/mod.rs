@@ -11,6 +11,7 @@ mod question;
 #[cfg(test)]
 mod tests;
 
+use super::engine::Engine;
 use super::openai::{ChatRequest, Message, Role, ToolCall};
 use crate::plan;
 #[cfg(test)]
@@ -19,8 +20,8 @@ use question::Question;
 use serde_json::Value;
 use std::collections::BTreeMap;
 
-/// The next message of the conversation.
-pub fn reply(request: &ChatRequest) -> Message {
+/// The next message of the conversation, as `engine` writes it.
+pub fn reply(request: &ChatRequest, _engine: Engine) -> Message {
     let question = Question::read(last_text(request, Role::User));
     if asks_for_plan(request) {
         let plan = compose::compose(&question, &request.tools);
@@ -117,9 +118,4 @@ pub(crate) fn plan_for(request: &ChatRequest) -> Plan {
         &Question::read(last_text(request, Role::User)),
         &request.tools,
     )
-}
-
-/// A count of tokens that is the same everywhere: four bytes of text are one token.
-pub fn tokens(text: &str) -> u32 {
-    u32::try_from(text.len().div_ceil(4)).unwrap_or(u32::MAX)
 }

@@ -1,4 +1,5 @@
 use super::*;
+use crate::model::engine::Engine::RefPlannerV1;
 use crate::model::openai::{FunctionOffer, ResponseFormat, ToolOffer};
 use serde_json::json;
 
@@ -55,7 +56,7 @@ fn answer_with(text: &str, results: &[Value]) -> String {
             .messages
             .push(Message::result(format!("step-{index}"), result.to_string()));
     }
-    reply(&asked).content.unwrap()
+    reply(&asked, RefPlannerV1).content.unwrap()
 }
 
 #[test]
@@ -145,21 +146,21 @@ fn the_operator_gets_the_plan_as_json() {
     asked.response_format = Some(ResponseFormat {
         r#type: "json_object".into(),
     });
-    let plan = Plan::parse(&reply(&asked).content.unwrap()).unwrap();
+    let plan = Plan::parse(&reply(&asked, RefPlannerV1).content.unwrap()).unwrap();
     assert_eq!(plan, plan_for(&asked));
 }
 
 #[test]
 fn function_calling_goes_step_by_step_with_resolved_arguments() {
     let mut asked = request(REQUEST, offers());
-    let first = reply(&asked);
+    let first = reply(&asked, RefPlannerV1);
     assert_eq!(first.tool_calls[0].function.name, "find_docs");
     asked.messages.push(first);
     asked.messages.push(Message::result(
         "step-1",
         json!({"hits": [{"sku": "SKU-7"}]}).to_string(),
     ));
-    let second = reply(&asked);
+    let second = reply(&asked, RefPlannerV1);
     assert_eq!(second.tool_calls[0].id, "step-2");
     assert_eq!(
         second.tool_calls[0].function.arguments,
@@ -173,7 +174,7 @@ fn function_calling_stops_when_a_result_lacks_what_the_next_step_needs() {
     asked
         .messages
         .push(Message::result("step-1", r#"{"hits":[]}"#));
-    let message = reply(&asked);
+    let message = reply(&asked, RefPlannerV1);
     assert!(message.tool_calls.is_empty());
     assert!(message.content.unwrap().contains("/hits/0/sku"));
 }

@@ -129,7 +129,11 @@ fn chat(url: String) -> Chat {
 }
 
 fn planner(telemetry: &Telemetry) -> Router {
-    model::router("model-stable".into(), None, telemetry.clone())
+    model::router(model::ModelParts {
+        name: "model-stable".into(),
+        answers: model::Answers::Engine(model::Engine::RefPlannerV1),
+        telemetry: telemetry.clone(),
+    })
 }
 
 fn silent() -> Router {
