@@ -96,10 +96,12 @@ impl Post {
     }
 
     fn head(&self) -> String {
-        let lines = self.headers.iter();
-        let lines: String = lines
+        let lines: Vec<_> = self
+            .headers
+            .iter()
             .map(|(name, value)| format!("{name}: {value}\r\n"))
             .collect();
+        let lines = lines.concat();
         format!(
             "POST /mcp HTTP/1.1\r\n{lines}connection: close\r\ncontent-length: {}\r\n\r\n",
             self.body.len()
