@@ -6,7 +6,7 @@ use super::home::Home;
 use super::peers::Peers;
 use super::stream::{self, EventStream, within};
 use super::telemetry::{self, Spool};
-use super::tls::Certificates;
+use super::tls::{self, Certificates, TlsError};
 use super::traffic::{drive, split};
 use super::{describe, export, import, probe, stack, task, teardown};
 use portproof_proto::MAX_MESSAGE_BYTES;
@@ -20,7 +20,6 @@ use portproof_proto::v1::{
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpListener;
-use tokio_stream::wrappers::TcpListenerStream;
 use tokio_util::sync::CancellationToken;
 use tonic::service::InterceptorLayer;
 use tonic::transport::Server;
@@ -62,6 +61,17 @@ impl Agent {
     }
 }
 
+/// Why the agent serves no more.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ServeError {
+    /// The certificates are unusable.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
+    /// The listener failed.
+    #[error("the gRPC listener failed")]
+    Transport(#[from] tonic::transport::Error),
+}
+
 /// Serves until `stop`.
 ///
 /// # Errors
@@ -71,23 +81,24 @@ pub(crate) async fn serve(
     agent: Agent,
     certificates: &Certificates,
     stop: CancellationToken,
-) -> Result<(), tonic::transport::Error> {
+) -> Result<(), ServeError> {
     let admission = Admission::new(&agent.home.run_id);
     let service = ClusterAgentServer::new(agent)
         .max_decoding_message_size(MAX_MESSAGE_BYTES)
         .max_encoding_message_size(MAX_MESSAGE_BYTES);
     let (health, health_service) = tonic_health::server::health_reporter();
     health.set_serving::<ClusterAgentServer<Agent>>().await;
+    let incoming = tls::secured(listener, certificates.acceptor()?);
     Server::builder()
-        .tls_config(certificates.server_config())?
         .http2_keepalive_interval(Some(KEEPALIVE_INTERVAL))
         .http2_keepalive_timeout(Some(KEEPALIVE_TIMEOUT))
         .max_concurrent_streams(MAX_STREAMS)
         .layer(InterceptorLayer::new(admission))
         .add_service(service)
         .add_service(health_service)
-        .serve_with_incoming_shutdown(TcpListenerStream::new(listener), stop.cancelled_owned())
-        .await
+        .serve_with_incoming_shutdown(incoming, stop.cancelled_owned())
+        .await?;
+    Ok(())
 }
 
 #[tonic::async_trait]

@@ -1,16 +1,56 @@
-//! The certificates of the run: one authority for both sides (see `portproof_proto::identity`).
+//! The certificates of the run: one authority for both sides (see `portproof_proto::identity`), and TLS 1.3 (RFC 8446)
+//! as the only version either side speaks.
+//!
+//! tonic's own TLS settings cannot leave TLS 1.2 out, so connections are secured here and handed to it.
 
+use futures::{Stream, StreamExt as _};
+use rustls::pki_types::pem::{self, PemObject as _};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::server::{VerifierBuilderError, WebPkiClientVerifier};
+use rustls::{RootCertStore, ServerConfig, crypto::ring, version::TLS13};
 use std::io;
 use std::path::{Path, PathBuf};
-use tonic::transport::{Certificate, Identity, ServerTlsConfig};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::net::{TcpListener, TcpStream};
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
+use tokio_stream::wrappers::TcpListenerStream;
 
-/// Why the certificates could not be read.
+/// The one protocol that is spoken inside (RFC 7301, RFC 9113).
+const ALPN_H2: &[u8] = b"h2";
+/// A peer that takes longer is no orchestrator.
+const HANDSHAKE_DEADLINE: Duration = Duration::from_secs(10);
+/// Handshakes at the same time; whoever comes later waits in the listener's queue.
+const MAX_HANDSHAKES: usize = 32;
+
+/// Why the certificates cannot be served with.
 #[derive(Debug, thiserror::Error)]
-#[error("`{path}` could not be read")]
-pub(crate) struct TlsError {
-    path: PathBuf,
-    #[source]
-    source: io::Error,
+pub(crate) enum TlsError {
+    /// A file could not be read.
+    #[error("`{}` could not be read", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        #[source]
+        source: io::Error,
+    },
+    /// A file holds no certificate or key in PEM.
+    #[error("the {what} is not PEM")]
+    Pem {
+        /// Authority, certificate chain or key.
+        what: &'static str,
+        /// What is wrong with it.
+        #[source]
+        source: pem::Error,
+    },
+    /// Authority, certificate and key do not fit together.
+    #[error("the certificates of the run cannot be served with")]
+    Unusable(#[from] rustls::Error),
+    /// No client certificate can be checked against the authority.
+    #[error("the authority of the run cannot vouch for anybody")]
+    Authority(#[from] VerifierBuilderError),
 }
 
 /// The authority, certificate and key the agent serves with.
@@ -33,17 +73,73 @@ impl Certificates {
         })
     }
 
-    /// TLS that refuses every client without a certificate of the run's authority.
-    pub(crate) fn server_config(&self) -> ServerTlsConfig {
-        ServerTlsConfig::new()
-            .identity(Identity::from_pem(&self.chain, &self.key))
-            .client_ca_root(Certificate::from_pem(&self.authority))
-            .client_auth_optional(false)
+    /// TLS 1.3 that refuses every client without a certificate of the run's authority.
+    ///
+    /// # Errors
+    /// When certificate, key and authority do not fit together.
+    pub(crate) fn acceptor(&self) -> Result<TlsAcceptor, TlsError> {
+        let provider = Arc::new(ring::default_provider());
+        let mut roots = RootCertStore::empty();
+        for authority in certificates("authority", &self.authority)? {
+            roots.add(authority)?;
+        }
+        let clients =
+            WebPkiClientVerifier::builder_with_provider(roots.into(), Arc::clone(&provider))
+                .build()?;
+        let key = PrivateKeyDer::from_pem_slice(&self.key)
+            .map_err(|source| TlsError::Pem { what: "key", source })?;
+        let mut config = ServerConfig::builder_with_provider(provider)
+            .with_protocol_versions(&[&TLS13])?
+            .with_client_cert_verifier(clients)
+            .with_single_cert(certificates("certificate chain", &self.chain)?, key)?;
+        config.alpn_protocols = vec![ALPN_H2.to_vec()];
+        Ok(TlsAcceptor::from(Arc::new(config)))
     }
 }
 
+/// The connections of a listener whose handshake succeeded; the others end unseen by the service.
+pub(crate) fn secured(
+    listener: TcpListener,
+    acceptor: TlsAcceptor,
+) -> impl Stream<Item = io::Result<TlsStream<TcpStream>>> {
+    TcpListenerStream::new(listener)
+        .map(move |accepted| handshake(acceptor.clone(), accepted))
+        .buffer_unordered(MAX_HANDSHAKES)
+        .filter_map(std::future::ready)
+}
+
+async fn handshake(
+    acceptor: TlsAcceptor,
+    accepted: io::Result<TcpStream>,
+) -> Option<io::Result<TlsStream<TcpStream>>> {
+    let stream = match accepted {
+        Ok(stream) => stream,
+        Err(error) => return Some(Err(error)),
+    };
+    match tokio::time::timeout(HANDSHAKE_DEADLINE, acceptor.accept(stream)).await {
+        Ok(Ok(stream)) => Some(Ok(stream)),
+        Ok(Err(error)) => {
+            tracing::warn!(%error, "connection refused");
+            None
+        }
+        Err(_) => {
+            tracing::warn!("connection refused: the handshake took too long");
+            None
+        }
+    }
+}
+
+fn certificates(
+    what: &'static str,
+    pem: &[u8],
+) -> Result<Vec<CertificateDer<'static>>, TlsError> {
+    CertificateDer::pem_slice_iter(pem)
+        .collect::<Result<_, _>>()
+        .map_err(|source| TlsError::Pem { what, source })
+}
+
 fn read(path: &Path) -> Result<Vec<u8>, TlsError> {
-    std::fs::read(path).map_err(|source| TlsError {
+    fs_err::read(path).map_err(|source| TlsError::Read {
         path: path.to_owned(),
         source,
     })

@@ -1,151 +1,130 @@
 //! `portproof cleanup`: removes what a run created and nothing else, after a crash or from another machine.
 
+mod by_label;
+mod by_ledger;
+mod target;
+
 use super::block_on;
 use super::printer::Printer;
-use crate::cluster::{self, Cluster, ClusterAccess, ClusterError};
+use crate::cluster::CleanupReport;
 use crate::exit::Exit;
-use crate::ledger::{self, Ledger, LedgerError, LedgerRecord};
-use crate::run::directory::{DirectoryError, RunDirectory};
+use crate::run::directory::DEFAULT_ROOT;
+use by_label::ByLabel;
+use by_ledger::ByLedger;
 use clap::Args;
 use std::path::PathBuf;
 use std::time::Duration;
+use target::Clusters;
 
 /// Options of `cleanup`.
 #[derive(Debug, Args)]
 pub(super) struct Cleanup {
-    /// Id of the run, an unambiguous beginning of it, or `latest`.
-    run: String,
+    /// Id of the run, an unambiguous beginning of it, or, where its run directory is, `latest`.
+    #[arg(required_unless_present = "list")]
+    run: Option<String>,
+    #[command(flatten)]
+    clusters: Clusters,
+    /// Only tell which runs left something on the clusters, since when, and whether they have expired.
+    #[arg(long, conflicts_with = "run", requires = "clusters")]
+    list: bool,
     /// Directory that keeps runs.
     #[arg(
         long,
-        default_value = "runs",
+        default_value = DEFAULT_ROOT,
         env = "PORTPROOF_RUNS",
         value_name = "DIR"
     )]
     runs: PathBuf,
     /// Time it may take, in seconds.
-    #[arg(long, default_value_t = 120)]
+    #[arg(
+        long,
+        default_value_t = 120,
+        value_name = "SECONDS",
+        value_parser = clap::value_parser!(u64).range(1..)
+    )]
     timeout: u64,
-}
-
-/// Why nothing could be cleaned.
-#[derive(Debug, thiserror::Error)]
-enum CleanupError {
-    #[error(transparent)]
-    Directory(#[from] DirectoryError),
-    #[error(transparent)]
-    Ledger(#[from] LedgerError),
-    #[error(transparent)]
-    Cluster(#[from] ClusterError),
-    #[error("cluster {role} is another one now: the run worked on {expected}, {found} answers")]
-    AnotherCluster {
-        role: String,
-        expected: String,
-        found: String,
-    },
-}
-
-impl CleanupError {
-    fn exit(&self) -> Exit {
-        match self {
-            Self::Directory(DirectoryError::Io(_)) | Self::Ledger(_) => Exit::Unexpected,
-            Self::Directory(_) => Exit::Usage,
-            Self::Cluster(error) => error.exit(),
-            Self::AnotherCluster { .. } => Exit::CleanupIncomplete,
-        }
-    }
 }
 
 impl Cleanup {
     pub(super) fn run(self, printer: &Printer) -> Exit {
-        let done = block_on(self.clean(printer));
-        match done {
-            Ok(Ok(exit)) => exit,
-            Ok(Err(error)) => {
-                printer.error(&error, None);
-                error.exit()
-            }
-            Err(error) => {
-                printer.error(&error, None);
-                Exit::Unexpected
-            }
-        }
-    }
-
-    async fn clean(&self, printer: &Printer) -> Result<Exit, CleanupError> {
-        let directory = RunDirectory::find(&self.runs, &self.run)?;
-        let record = match ledger::read(&directory.ledger()) {
-            Ok(record) => record,
-            // Without a first line nothing was created: the ledger is begun before anything is asked for.
-            Err(LedgerError::Headless { .. }) => return Ok(nothing(printer, directory.name())),
-            Err(LedgerError::Io(error)) if error.kind() == std::io::ErrorKind::NotFound => {
-                return Ok(nothing(printer, directory.name()));
-            }
-            Err(error) => return Err(error.into()),
-        };
-        let ledger = Ledger::open(&directory.ledger())?;
-        let mut exit = Exit::Passed;
-        for cluster in &record.header.clusters {
-            let left = self
-                .clean_cluster(&record, &ledger, &cluster.uid, printer)
-                .await?;
-            if left {
-                exit = Exit::CleanupIncomplete;
-            }
-        }
-        Ok(exit)
-    }
-
-    async fn clean_cluster(
-        &self,
-        record: &LedgerRecord,
-        ledger: &Ledger,
-        uid: &str,
-        printer: &Printer,
-    ) -> Result<bool, CleanupError> {
-        let Some(entry) = record.header.clusters.iter().find(|entry| entry.uid == uid) else {
-            return Ok(false);
-        };
-        let access: ClusterAccess = entry.access.clone();
-        let cluster = Cluster::connect(entry.role.clone(), access).await?;
-        if cluster.uid() != entry.uid {
-            return Err(CleanupError::AnotherCluster {
-                role: entry.role.to_string(),
-                expected: entry.uid.clone(),
-                found: cluster.uid().to_owned(),
-            });
-        }
-        let outstanding = record.outstanding(uid);
         let deadline = Duration::from_secs(self.timeout);
-        let report = cluster::cleanup(
-            &cluster,
-            &record.header.run_id,
-            outstanding,
-            Some(ledger),
-            deadline,
-        )
-        .await;
-        printer.result(&format!(
-            "cluster {}: {} objects removed",
-            entry.role, report.removed
-        ));
-        for kept in &report.kept {
-            printer.result(&format!(
-                "cluster {}: kept {}: {}",
-                entry.role, kept.object, kept.reason
-            ));
-        }
-        for left in &report.left {
-            printer.result(&format!(
-                "cluster {}: LEFT {}: {}",
-                entry.role, left.object, left.reason
-            ));
-        }
-        Ok(!report.left.is_empty())
+        let done = block_on(async {
+            let Some(targets) = self.clusters.targets() else {
+                let wanted = self.run.unwrap_or_default();
+                return ByLedger::new(&self.runs, &wanted, deadline)
+                    .clean(printer)
+                    .await;
+            };
+            match targets {
+                Ok(targets) => {
+                    let by_label = ByLabel::new(targets, deadline);
+                    match &self.run {
+                        Some(wanted) => by_label.clean(wanted, printer).await,
+                        None => by_label.list(printer).await,
+                    }
+                }
+                Err(error) => error.print(printer),
+            }
+        });
+        done.unwrap_or_else(|error| {
+            printer.error(&error, None);
+            Exit::Unexpected
+        })
     }
 }
 
-fn nothing(printer: &Printer, run: &str) -> Exit {
-    printer.result(&format!("run {run} created nothing"));
-    Exit::Passed
+/// Prints what was done on one cluster; whether something is left there.
+fn print_report(place: &str, report: &CleanupReport, printer: &Printer) -> Exit {
+    printer.result(&format!("{place}: {} objects removed", report.removed));
+    for draining in &report.draining {
+        printer.result(&format!(
+            "{place}: still draining, ends by itself: {draining}"
+        ));
+    }
+    for kept in &report.kept {
+        printer.result(&format!("{place}: kept {}: {}", kept.object, kept.reason));
+    }
+    for left in &report.left {
+        printer.result(&format!("{place}: LEFT {}: {}", left.object, left.reason));
+    }
+    if report.left.is_empty() {
+        Exit::Passed
+    } else {
+        Exit::CleanupIncomplete
+    }
+}
+
+/// Of two ends the one that says more: trouble weighs more than left-overs, left-overs more than nothing.
+const fn worse(one: Exit, other: Exit) -> Exit {
+    if weight(other) > weight(one) {
+        other
+    } else {
+        one
+    }
+}
+
+const fn weight(exit: Exit) -> u8 {
+    match exit {
+        Exit::Passed => 0,
+        Exit::CleanupIncomplete => 1,
+        _ => 2,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn trouble_on_one_cluster_is_not_hidden_by_another() {
+        use Exit::{CleanupIncomplete, Infrastructure, Passed};
+        assert_eq!(worse(Passed, Passed), Passed);
+        for (one, other, both) in [
+            (Passed, CleanupIncomplete, CleanupIncomplete),
+            (CleanupIncomplete, Infrastructure, Infrastructure),
+            (Passed, Infrastructure, Infrastructure),
+        ] {
+            assert_eq!((worse(one, other), worse(other, one)), (both, both));
+        }
+    }
 }

@@ -75,7 +75,7 @@ pub(super) struct Up {
     #[arg(long, default_value_t = 1)]
     nodes: u8,
     /// A free IPv4 /24 for the nodes.
-    #[arg(long, default_value = LabSpec::DEFAULT_SUBNET)]
+    #[arg(long, default_value = LabSpec::DEFAULT_SUBNET, value_parser = subnet_of)]
     subnet: Ipv4Net,
     /// Prefix of link and cgroup names, for a second lab beside the usual one.
     #[arg(long, default_value = LabSpec::DEFAULT_NAME, hide = true)]
@@ -113,7 +113,6 @@ impl Build {
 
 impl Up {
     async fn run(self, paths: &LabPaths, printer: &Printer) -> Result<(), RaiseError> {
-        let material = self.material.material(printer)?;
         let request = LabRequest {
             name: self.name,
             subnet: self.subnet,
@@ -121,6 +120,9 @@ impl Up {
             gateways: self.gateway,
             nodes: self.nodes,
         };
+        // Building takes long; what stands in the way of a lab is told before.
+        crate::lab::check(&request, paths).await?;
+        let material = self.material.material(printer)?;
         let extent = if self.bare {
             Extent::Bare
         } else {
@@ -212,6 +214,11 @@ pub(super) fn kubeconfig(paths: &LabPaths, role: &Role) -> Result<PathBuf, LabEr
         Some(_) => Ok(paths.kubeconfig(role)),
         None => Err(LabError::UnknownRole { role: role.clone() }),
     }
+}
+
+fn subnet_of(text: &str) -> Result<Ipv4Net, String> {
+    text.parse()
+        .map_err(|_| format!("write an IPv4 network such as {}", LabSpec::DEFAULT_SUBNET))
 }
 
 fn gateway_of(text: &str) -> Result<(Role, GatewayKind), String> {

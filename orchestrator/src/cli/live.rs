@@ -8,18 +8,36 @@ use crate::verify::{CheckResult, Role};
 /// Prints each event that is worth a line.
 pub(super) struct Live {
     printer: Printer,
+    interrupted: bool,
 }
 
 impl Live {
     pub(super) fn new(printer: Printer) -> Self {
-        Self { printer }
+        Self {
+            printer,
+            interrupted: false,
+        }
     }
 }
 
 impl Listener for Live {
     fn on_event(&mut self, event: &Event) {
-        if let Some(line) = line(&event.kind) {
+        let line = match &event.kind {
+            EventKind::Interrupted { signal } => Some(self.interrupted_by(signal)),
+            kind => line(kind),
+        };
+        if let Some(line) = line {
             self.printer.text(&line);
+        }
+    }
+}
+
+impl Live {
+    fn interrupted_by(&mut self, signal: &str) -> String {
+        if std::mem::replace(&mut self.interrupted, true) {
+            format!("{signal} again: stopping at once, without cleaning up")
+        } else {
+            format!("{signal}: stopping and cleaning up; once more to stop at once")
         }
     }
 }
@@ -65,26 +83,37 @@ fn line(kind: &EventKind) -> Option<String> {
             }
             StepOutcome::Skipped { reason } => format!("{step} skipped: {reason}"),
         },
-        EventKind::Interrupted { signal } => {
-            format!("{signal}: stopping and cleaning up; once more to stop at once")
-        }
-        EventKind::CleanupFinished {
-            removed,
-            left,
-            elapsed_ms,
-        } => {
-            let left = if left.is_empty() {
-                "nothing left".to_owned()
-            } else {
-                format!("left: {}", left.join("; "))
-            };
-            format!(
-                "cleaned up {removed} objects in {}, {left}",
-                seconds(*elapsed_ms)
-            )
-        }
-        EventKind::RunFinished { .. } => return None,
+        EventKind::CleanupStarted => "cleaning up".to_owned(),
+        EventKind::CleanupFinished { .. } => cleaned(kind)?,
+        EventKind::Interrupted { .. } | EventKind::RunFinished { .. } => return None,
     })
+}
+
+fn cleaned(kind: &EventKind) -> Option<String> {
+    let EventKind::CleanupFinished {
+        removed,
+        by_agent,
+        left,
+        draining,
+        elapsed_ms,
+        ..
+    } = kind
+    else {
+        return None;
+    };
+    let left = match left.as_slice() {
+        [] => "nothing left".to_owned(),
+        left => format!("left: {}", left.join("; ")),
+    };
+    let draining = match draining.as_slice() {
+        [] => String::new(),
+        draining => format!(", still ending by itself: {}", draining.join("; ")),
+    };
+    Some(format!(
+        "cleaned up {} objects in {}, {left}{draining}",
+        removed + by_agent,
+        seconds(*elapsed_ms)
+    ))
 }
 
 fn verdict(check: &CheckResult) -> String {

@@ -25,7 +25,7 @@ const EXIT_CODES: &str = "\
 Exit codes:
     0  all checks passed               8  a MUST check failed
     1  unexpected error                9  only SHOULD checks failed, and --fail-on-should was given
-    2  wrong usage or invalid file    10  no verdict: the infrastructure failed, or evidence is missing
+    2  wrong usage or invalid file    10  no verdict: infrastructure failed, or no evidence
     3  this machine cannot do it      11  passed, but clean-up left something behind
     4  nothing was checked           130  interrupted (SIGINT)
     5  passed, but steps were skipped 143  interrupted (SIGTERM)";
@@ -100,6 +100,14 @@ fn write_reports(
     directory.write("report.json", crate::report::json(&summary)?.as_bytes())?;
     let html = directory.write("report.html", crate::report::html(&summary)?.as_bytes())?;
     printer.result(&crate::report::terminal(&summary, printer.style()));
+    if summary
+        .cleanup
+        .as_ref()
+        .is_some_and(|it| !it.left.is_empty())
+    {
+        let command = directory.cleanup_command();
+        printer.result(&format!("to clean up: {command}"));
+    }
     printer.result(&format!("report: {}", html.display()));
     Ok(())
 }

@@ -3,8 +3,8 @@
 use super::printer::Printer;
 use super::write_reports;
 use crate::exit::Exit;
-use crate::run::directory::RunDirectory;
-use crate::run::log;
+use crate::run::directory::{DEFAULT_ROOT, DirectoryError, RunDirectory};
+use crate::run::log::{self, LogError};
 use clap::Args;
 use std::error::Error;
 use std::path::PathBuf;
@@ -18,7 +18,7 @@ pub(super) struct Report {
     /// Directory that keeps runs.
     #[arg(
         long,
-        default_value = "runs",
+        default_value = DEFAULT_ROOT,
         env = "PORTPROOF_RUNS",
         value_name = "DIR"
     )]
@@ -30,7 +30,11 @@ impl Report {
         match self.write(printer) {
             Ok(()) => Exit::Passed,
             Err(error) => {
-                printer.error(error.as_ref(), None);
+                let hint = error
+                    .downcast_ref::<DirectoryError>()
+                    .and_then(DirectoryError::hint)
+                    .or_else(|| error.downcast_ref::<LogError>().and_then(LogError::hint));
+                printer.error(error.as_ref(), hint.as_deref());
                 Exit::Usage
             }
         }

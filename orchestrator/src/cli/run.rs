@@ -10,8 +10,9 @@ use crate::lab::{LabMaterial, image};
 use crate::provider::existing::{self, AllowedContexts, Binding};
 use crate::provider::{ImagePullPolicy, Resolved, lab};
 use crate::report::ExitPolicy;
+use crate::run::directory::DEFAULT_ROOT;
 use crate::run::{RunEnd, RunRequest};
-use crate::scenario::{self, ClusterSource, LabGateway, Scenario};
+use crate::scenario::{ClusterSource, LabGateway, Scenario};
 use crate::verify::Role;
 use clap::Args;
 use std::collections::BTreeMap;
@@ -28,7 +29,7 @@ pub(super) struct Run {
     /// Directory that keeps runs: event log, ledger and reports of each.
     #[arg(
         long,
-        default_value = "runs",
+        default_value = DEFAULT_ROOT,
         env = "PORTPROOF_RUNS",
         value_name = "DIR"
     )]
@@ -49,22 +50,9 @@ pub(super) struct Run {
 
 impl Run {
     pub(super) fn run(self, printer: &Printer) -> Exit {
-        let text = match std::fs::read_to_string(&self.scenario) {
-            Ok(text) => text,
-            Err(error) => {
-                printer.failure(
-                    &format!("`{}` cannot be read: {error}", self.scenario.display()),
-                    None,
-                );
-                return Exit::Usage;
-            }
-        };
-        match scenario::load(&self.scenario, &text) {
+        match super::scenario::load(&self.scenario) {
             Ok(scenario) => self.run_scenario(scenario, printer),
-            Err(error) => {
-                printer.text(&error.render(printer.color()));
-                Exit::Usage
-            }
+            Err(error) => error.print(printer),
         }
     }
 
@@ -118,6 +106,7 @@ impl Run {
         let material = if lab.is_empty() {
             None
         } else {
+            check_machine(&lab, printer)?;
             Some(self.material(printer)?)
         };
         let image = match (&material, &self.image) {
@@ -153,26 +142,43 @@ impl Run {
     }
 }
 
+/// What stands in the way of a lab is told before anything is built for it.
+fn check_machine(lab: &BTreeMap<Role, LabGateway>, printer: &Printer) -> Result<(), Exit> {
+    match block_on(lab::check(lab)) {
+        Ok(Ok(())) => Ok(()),
+        Ok(Err(error)) => {
+            printer.error(&error, error.hint().as_deref());
+            Err(error.exit())
+        }
+        Err(error) => {
+            printer.error(&error, None);
+            Err(Exit::Unexpected)
+        }
+    }
+}
+
 fn binding(
     role: &Role,
     kubeconfig: Option<PathBuf>,
     context: &str,
     gateway_class: &str,
 ) -> Binding {
-    let home = || std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".kube/config"));
-    let default = || {
-        std::env::var_os("KUBECONFIG")
-            .map(PathBuf::from)
-            .or_else(home)
-            .unwrap_or_default()
-    };
     Binding {
         role: role.clone(),
-        kubeconfig: kubeconfig.unwrap_or_else(default),
+        kubeconfig: kubeconfig.unwrap_or_else(own_kubeconfig),
         context: context.to_owned(),
         gateway_class: gateway_class.to_owned(),
         image_pull_policy: ImagePullPolicy::IfNotPresent,
     }
+}
+
+/// The kubeconfig a scenario means when it names none: `$KUBECONFIG`, or else the one in the home directory.
+pub(super) fn own_kubeconfig() -> PathBuf {
+    let home = || std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".kube/config"));
+    std::env::var_os("KUBECONFIG")
+        .map(PathBuf::from)
+        .or_else(home)
+        .unwrap_or_default()
 }
 
 /// Where the clusters of a run come from.

@@ -2,9 +2,10 @@
 
 use super::printer::Printer;
 use crate::exit::Exit;
-use crate::scenario;
+use crate::scenario::{self, Scenario, ScenarioError};
 use clap::Args;
-use std::path::PathBuf;
+use std::io;
+use std::path::{Path, PathBuf};
 
 /// Options of `validate`.
 #[derive(Debug, Args)]
@@ -18,29 +19,55 @@ impl Validate {
     pub(super) fn run(self, printer: &Printer) -> Exit {
         let mut exit = Exit::Passed;
         for file in &self.files {
-            let valid = match std::fs::read_to_string(file) {
-                Ok(text) => {
-                    scenario::load(file, &text).map_err(|error| error.render(printer.color()))
-                }
-                Err(error) => Err(format!(
-                    "error: `{}` cannot be read: {error}",
-                    file.display()
-                )),
-            };
-            match valid {
+            match load(file) {
                 Ok(scenario) => printer.result(&format!(
                     "{}: valid, {} steps",
                     file.display(),
                     scenario.steps.len()
                 )),
-                Err(text) => {
-                    printer.text(&text);
-                    exit = Exit::Usage;
-                }
+                Err(error) => exit = error.print(printer),
             }
         }
         exit
     }
+}
+
+/// Why a scenario file cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum LoadError {
+    /// It is not there, or no text.
+    #[error("the scenario file `{}` cannot be read", path.display())]
+    Read {
+        path: PathBuf,
+        #[source]
+        source: io::Error,
+    },
+    /// It says what no scenario says.
+    #[error("the scenario is not valid")]
+    Invalid(Box<ScenarioError>),
+}
+
+impl LoadError {
+    /// Says what is wrong and how the process ends for it.
+    pub(super) fn print(&self, printer: &Printer) -> Exit {
+        match self {
+            Self::Invalid(error) => printer.text(&error.render(printer.color())),
+            Self::Read { .. } => printer.error(
+                self,
+                Some("name a scenario file; those that come with portproof are in `scenarios/`"),
+            ),
+        }
+        Exit::Usage
+    }
+}
+
+/// Reads and checks a scenario file.
+pub(super) fn load(file: &Path) -> Result<Scenario, LoadError> {
+    let text = std::fs::read_to_string(file).map_err(|source| LoadError::Read {
+        path: file.to_owned(),
+        source,
+    })?;
+    scenario::load(file, &text).map_err(|error| LoadError::Invalid(Box::new(error)))
 }
 
 /// Prints the JSON Schema of scenario files.

@@ -7,6 +7,7 @@
 mod round;
 
 use super::connect::Cluster;
+use super::data_plane;
 use super::object::ObjectId;
 use crate::ledger::{Ledger, Outstanding};
 use k8s_openapi::api::core::v1::Namespace;
@@ -16,6 +17,8 @@ use round::{Fate, Item, Round};
 use std::time::Duration;
 
 const PAUSE: Duration = Duration::from_millis(100);
+/// How long data planes of deleted Gateways are waited for; they may drain for minutes, and end without us.
+const DRAIN: Duration = Duration::from_secs(20);
 
 /// What cleaning up came to.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -26,6 +29,8 @@ pub struct CleanupReport {
     pub left: Vec<Left>,
     /// Objects that stay on purpose: the run did not create them, or others use them.
     pub kept: Vec<Left>,
+    /// Data planes of deleted Gateways that are ending by themselves and have not ended yet.
+    pub draining: Vec<String>,
 }
 
 /// An object that is still there, and why.
@@ -42,6 +47,8 @@ pub struct Left {
 /// An object is removed only when its UID is the recorded one and it still carries the label of the run. A definition
 /// of custom resources, which is carried unmodified and so has no label, is removed when its UID is the recorded one and
 /// nobody outside the run's namespace uses it. An object without a recorded UID is looked up by name and label.
+///
+/// Pods that a Gateway implementation runs elsewhere for a deleted Gateway are waited for too, for a bounded time.
 pub async fn cleanup(
     cluster: &Cluster,
     run: &str,
@@ -65,7 +72,13 @@ pub async fn cleanup(
     let _ = tokio::time::timeout(deadline, until_done).await;
     let items = round.items;
     record(cluster, ledger, &items);
-    report(cluster, &items, deadline).await
+    let mut report = report(cluster, &items, deadline).await;
+    if items.iter().any(Item::is_removed_namespace) {
+        let remains = data_plane::gone(cluster, &namespace, DRAIN.min(deadline)).await;
+        report.draining = remains.draining;
+        report.left.extend(remains.left);
+    }
+    report
 }
 
 /// Keeps the order within each class: custom resources and all else, then definitions, then namespaces.

@@ -69,7 +69,7 @@ pub enum ClusterError {
         message: String,
     },
     /// The call failed before there was an answer from the API server, or the answer made no sense.
-    #[error("cluster {role}: {call}")]
+    #[error("cluster {role}: cannot {call}")]
     Failed {
         /// Role of the cluster.
         role: Role,

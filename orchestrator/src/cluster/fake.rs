@@ -8,7 +8,7 @@ use axum::extract::{Query, State};
 use axum::http::{Method, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 /// UID of the fake's `kube-system` namespace.
@@ -25,6 +25,8 @@ struct Store {
     changes: Vec<String>,
     /// Status with which requests to a path are answered instead.
     answers: BTreeMap<String, Vec<u16>>,
+    /// Paths that may not be read.
+    forbidden: BTreeSet<String>,
     counter: u32,
 }
 
@@ -83,6 +85,11 @@ impl FakeApi {
             .insert(path.to_owned(), statuses.to_vec());
     }
 
+    /// Reading this path, an object or a list, is forbidden from now on.
+    pub(crate) fn forbid(&self, path: &str) {
+        self.store().forbidden.insert(path.to_owned());
+    }
+
     /// Somebody takes the finalizers off an object.
     pub(crate) fn finish(&self, path: &str) {
         let mut store = self.store();
@@ -116,6 +123,7 @@ pub(crate) fn path_of(object: &ObjectId) -> String {
         ("CustomResourceDefinition", _) => format!("{DEFINITIONS}/{name}"),
         ("ClusterRole", _) => format!("/apis/rbac.authorization.k8s.io/v1/clusterroles/{name}"),
         ("Tool", Some(namespace)) => format!("{TOOLS}/namespaces/{namespace}/tools/{name}"),
+        ("Pod", Some(namespace)) => format!("{CORE}/namespaces/{namespace}/pods/{name}"),
         ("Secret", Some(namespace)) => format!("{CORE}/namespaces/{namespace}/secrets/{name}"),
         _ => panic!("the fake does not know {object}"),
     }
@@ -149,6 +157,9 @@ async fn answer(
 
 impl Store {
     fn read(&self, path: &str, query: &HashMap<String, String>) -> Response {
+        if self.forbidden.contains(path) {
+            return failure(403, "Forbidden");
+        }
         if path == "/version" {
             return success(version());
         }
@@ -163,7 +174,13 @@ impl Store {
             .map(|(_, object)| object)
             .filter(|object| selected(object, query))
             .collect();
-        let known = ["namespaces", "clusterroles", "clusterrolebindings", "tools"];
+        let known = [
+            "namespaces",
+            "clusterroles",
+            "clusterrolebindings",
+            "pods",
+            "tools",
+        ];
         if known.contains(&plural) {
             return success(
                 json!({"kind": "List", "apiVersion": "v1", "metadata": {}, "items": items}),
@@ -221,9 +238,13 @@ fn in_collection(key: &str, parent: &str, plural: &str) -> bool {
 }
 
 fn selected(object: &Value, query: &HashMap<String, String>) -> bool {
+    let labels = &object["metadata"]["labels"];
     query
         .get("labelSelector")
-        .is_none_or(|label| !object["metadata"]["labels"][label].is_null())
+        .is_none_or(|selector| match selector.split_once('=') {
+            Some((label, value)) => labels[label] == value,
+            None => !labels[selector].is_null(),
+        })
 }
 
 fn version() -> Value {

@@ -4,6 +4,7 @@ mod bootstrap;
 mod cleanup;
 mod connect;
 mod create;
+mod data_plane;
 mod error;
 #[cfg(test)]
 pub(crate) mod fake;

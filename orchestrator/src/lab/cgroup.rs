@@ -182,21 +182,29 @@ pub(crate) fn memory(hierarchies: &Hierarchies, name: &str) -> Option<u64> {
     Some(usage.saturating_sub(cached.trim().parse().ok()?))
 }
 
-/// Removes a node's cgroup from every hierarchy, children first. Processes of it may take a moment to be gone.
+/// Removes a node's cgroup from every hierarchy, children first. Processes of it may take a moment to be gone. One
+/// hierarchy that refuses does not keep the others from being cleaned.
 ///
 /// # Errors
 /// A cgroup is still in use after a second.
 pub(crate) async fn remove(hierarchies: &Hierarchies, name: &str) -> Result<(), LabError> {
+    let mut removed = Ok(());
     for hierarchy in hierarchies.all() {
-        let path = hierarchy.mount.join(name);
-        let mut attempts = 0;
-        while let Err(error) = remove_tree(&path) {
-            attempts += 1;
-            if error.kind() != ErrorKind::ResourceBusy || attempts > 100 {
-                return Err(LabError::io("cannot remove the cgroup", &path)(error));
-            }
-            tokio::time::sleep(Duration::from_millis(10)).await;
+        let this = remove_from(hierarchy, name).await;
+        removed = removed.and(this);
+    }
+    removed
+}
+
+async fn remove_from(hierarchy: &Hierarchy, name: &str) -> Result<(), LabError> {
+    let path = hierarchy.mount.join(name);
+    let mut attempts = 0;
+    while let Err(error) = remove_tree(&path) {
+        attempts += 1;
+        if error.kind() != ErrorKind::ResourceBusy || attempts > 100 {
+            return Err(LabError::io("cannot remove the cgroup", &path)(error));
         }
+        tokio::time::sleep(Duration::from_millis(10)).await;
     }
     Ok(())
 }
@@ -269,6 +277,27 @@ mod tests {
         assert_eq!(existing(&host, "node"), None);
     }
 
+    #[tokio::test]
+    async fn a_hierarchy_that_refuses_does_not_keep_the_others_from_being_cleaned() {
+        let (stuck, free) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        fs::create_dir(stuck.path().join("node")).unwrap();
+        // An ordinary file is no file of a cgroup: the directory does not go.
+        fs::write(stuck.path().join("node/file"), "").unwrap();
+        fs::create_dir_all(free.path().join("node/kubepods")).unwrap();
+        let hierarchy = |root: &tempfile::TempDir, v2| Hierarchy {
+            mount: root.path().to_owned(),
+            controllers: Vec::new(),
+            v2,
+        };
+        let host = Hierarchies {
+            used: vec![hierarchy(&stuck, false)],
+            bystanders: vec![hierarchy(&free, true)],
+        };
+        let error = remove(&host, "node").await.unwrap_err();
+        assert!(error.to_string().contains(stuck.path().to_str().unwrap()));
+        assert!(!free.path().join("node").exists());
+    }
+
     #[test]
     fn a_v2_host_hands_down_only_missing_controllers() {
         let root = tempfile::tempdir().unwrap();
@@ -278,6 +307,66 @@ mod tests {
         let written = fs::read_to_string(root.path().join("cgroup.subtree_control")).unwrap();
         assert_eq!(written, "+pids");
         assert!(root.path().join("n/components").is_dir());
+    }
+
+    /// A hierarchy of the v2 kind that begins at a directory of our own, where this machine mounts one and lets us.
+    fn own_v2() -> Option<(Hierarchies, PathBuf)> {
+        let host = of_host().unwrap();
+        let mount = host.all().find(|hierarchy| hierarchy.v2)?.mount.clone();
+        let own = mount.join(format!("portproof-test-{}", std::process::id()));
+        fs::create_dir(&own).ok()?;
+        let hierarchy = Hierarchy {
+            mount: own.clone(),
+            controllers: Vec::new(),
+            v2: true,
+        };
+        let hierarchies = Hierarchies {
+            used: vec![hierarchy],
+            bystanders: Vec::new(),
+        };
+        Some((hierarchies, own))
+    }
+
+    /// Which v2 cgroup a process is in, as the kernel says.
+    fn v2_cgroup_of(pid: u32) -> String {
+        let lines = fs::read_to_string(format!("/proc/{pid}/cgroup")).unwrap();
+        let line = lines.lines().find_map(|line| line.strip_prefix("0::"));
+        line.unwrap().to_owned()
+    }
+
+    #[tokio::test]
+    #[expect(
+        clippy::print_stderr,
+        reason = "whoever reads the output must see that nothing was tried"
+    )]
+    async fn a_real_v2_hierarchy_takes_a_node_in_and_gives_it_back_once_its_processes_are_gone() {
+        let Some((host, own)) = own_v2() else {
+            eprintln!("skipped: no cgroup v2 hierarchy that this process may write to");
+            return;
+        };
+        let procs = create(&host, "node").unwrap();
+        assert_eq!(procs, [own.join("node/components/cgroup.procs")]);
+        let mut child = std::process::Command::new("sleep")
+            .arg("600")
+            .spawn()
+            .unwrap();
+        fs::write(&procs[0], child.id().to_string()).unwrap();
+        let inside = v2_cgroup_of(child.id());
+        // A pod beside the components, as runc makes one.
+        fs::create_dir_all(own.join("node/kubepods/pod1")).unwrap();
+        let busy = remove_tree(&own.join("node/components")).unwrap_err();
+        let ending = async {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+            child.kill().unwrap();
+            child.wait().unwrap();
+        };
+        let (removed, ()) = tokio::join!(remove(&host, "node"), ending);
+        let left = existing(&host, "node");
+        fs::remove_dir(&own).unwrap();
+        removed.unwrap();
+        assert!(inside.ends_with("/node/components"), "{inside}");
+        assert_eq!(busy.kind(), ErrorKind::ResourceBusy);
+        assert_eq!(left, None);
     }
 
     #[test]

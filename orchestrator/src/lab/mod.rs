@@ -36,4 +36,4 @@ pub use error::LabError;
 pub use images::load_image;
 pub use raise::{Extent, LabMaterial, RaiseError, raise};
 pub use status::status;
-pub use up::{LabBinaries, NodeImage, up};
+pub use up::{LabBinaries, NodeImage, check, up};

@@ -225,14 +225,22 @@ fn inotify_in_use() -> usize {
         .count()
 }
 
-/// Makes the lab's directory, or makes sure that the one that is there is a lab's.
+/// Whether the lab's directory can be made, or the one that is there is a lab's.
 ///
 /// # Errors
 /// It holds something else, or its disk is full.
+pub(crate) fn check_directory(paths: &LabPaths) -> Result<(), LabError> {
+    check_place(paths.root())?;
+    check_disk(paths.root())
+}
+
+/// Makes the lab's directory.
+///
+/// # Errors
+/// As [`check_directory`], or it cannot be made.
 pub(crate) fn claim_directory(paths: &LabPaths) -> Result<(), LabError> {
+    check_directory(paths)?;
     let root = paths.root();
-    check_place(root)?;
-    check_disk(root)?;
     fs::DirBuilder::new()
         .recursive(true)
         .mode(0o700)

@@ -62,12 +62,11 @@ pub async fn up(
     kept_logs: &Path,
     progress: &dyn Progress,
 ) -> Result<LabState, LabError> {
+    check(request, paths).await?;
+    preflight::check_files(binaries)?;
+    preflight::claim_directory(paths)?;
     let asked = LabSpec::new(request)?;
     let hierarchies = cgroup::of_host()?;
-    preflight::check_machine(&hierarchies)?;
-    preflight::check_files(binaries)?;
-    check_room(&asked, paths, &hierarchies).await?;
-    preflight::claim_directory(paths)?;
     let _lock = LabLock::take(paths)?;
     let (state, fresh) = plan(&asked, paths, &hierarchies).await?;
     let raised = tokio::select! {
@@ -75,10 +74,23 @@ pub async fn up(
         () = interrupted() => Err(LabError::Interrupted),
     };
     if let Err(error) = raised {
-        return Err(abandon(error, &fresh, state, paths, kept_logs).await);
+        return Err(abandon(error, &fresh, state, paths, kept_logs, progress).await);
     }
     state.save(paths)?;
     Ok(state)
+}
+
+/// Looks whether the machine can carry the lab that is asked for and nothing is in the way. Makes nothing, so it can be
+/// asked before anything is built.
+///
+/// # Errors
+/// What the machine lacks, or what is in the way.
+pub async fn check(request: &LabRequest, paths: &LabPaths) -> Result<(), LabError> {
+    let asked = LabSpec::new(request)?;
+    let hierarchies = cgroup::of_host()?;
+    preflight::check_machine(&hierarchies)?;
+    check_room(&asked, paths, &hierarchies).await?;
+    preflight::check_directory(paths)
 }
 
 /// What would only show while nodes start, looked at before anything is made.
@@ -157,11 +169,14 @@ async fn abandon(
     mut state: LabState,
     paths: &LabPaths,
     kept_logs: &Path,
+    progress: &dyn Progress,
 ) -> LabError {
     let kept = keep_logs(fresh, paths, kept_logs);
     let cleared = down::clear_clusters(&mut state, fresh, paths).await;
     if let Err(also) = cleared {
-        tracing::warn!(error = %also, "clean-up after the failure is not complete");
+        progress.note(&format!(
+            "not everything could be taken down again ({also}): run `portproof lab down`"
+        ));
     }
     match kept {
         Ok(()) => error.with_logs_moved(&paths.nodes(), kept_logs),

@@ -5,7 +5,7 @@ use crate::cluster::ClusterAccess;
 use crate::lab::addons::gateway;
 use crate::lab::paths::LabPaths;
 use crate::lab::spec::{GatewayKind, LabRequest, LabSpec};
-use crate::lab::{Extent, LabMaterial, RaiseError, raise};
+use crate::lab::{Extent, LabError, LabMaterial, RaiseError, raise};
 use crate::progress::Progress;
 use crate::scenario::LabGateway;
 use crate::verify::Role;
@@ -13,6 +13,14 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 const PROVIDER: &str = "lab";
+
+/// Looks, before anything is built, whether this machine can carry a lab with these clusters.
+///
+/// # Errors
+/// What the machine lacks, or what is in the way.
+pub async fn check(clusters: &BTreeMap<Role, LabGateway>) -> Result<(), LabError> {
+    crate::lab::check(&request(clusters), &LabPaths::from_environment()).await
+}
 
 /// Makes sure that the lab has these clusters, and the stack's image on them.
 ///

@@ -83,6 +83,7 @@ impl Tally {
             | EventKind::ClusterResolved { .. }
             | EventKind::StepStarted { .. }
             | EventKind::StepProgress { .. }
+            | EventKind::CleanupStarted
             | EventKind::RunFinished { .. } => {}
         }
     }
@@ -136,7 +137,10 @@ mod tests {
     fn cleanup(left: &[&str]) -> EventKind {
         EventKind::CleanupFinished {
             removed: 1,
+            by_agent: 0,
             left: left.iter().map(ToString::to_string).collect(),
+            draining: vec!["b: Pod x".into()],
+            notes: vec!["a: n".into()],
             elapsed_ms: 1,
         }
     }
@@ -144,6 +148,7 @@ mod tests {
     #[test]
     fn a_run_in_which_everything_passed_passes() {
         assert_eq!(with([]), Exit::Passed);
+        assert_eq!(with([cleanup(&[])]), Exit::Passed);
         assert_eq!(
             with([check(
                 Verdict::NotApplicable { reason: reason() },

@@ -289,11 +289,15 @@ fn log(faults: &[&str], exit_code: u8, script: Script) -> Vec<Event> {
     } else {
         vec!["b: Namespace portproof-r7k2m9x4".to_owned()]
     };
+    kinds.push((clock, EventKind::CleanupStarted));
     kinds.push((
         clock + 2_300,
         EventKind::CleanupFinished {
-            removed: 38,
+            removed: 11,
+            by_agent: 27,
             left,
+            draining: Vec::new(),
+            notes: Vec::new(),
             elapsed_ms: 2_300,
         },
     ));

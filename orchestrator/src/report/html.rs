@@ -96,9 +96,7 @@ fn safe(markup: String) -> minijinja::Value {
 fn tone(run: &RunSummary) -> &'static str {
     match run.counts.words().first() {
         Some(("failed", _)) => "failed",
-        Some(("passed" | "not applicable", _)) if run.exit_code.is_none_or(|code| code == 0) => {
-            "passed"
-        }
+        Some(("passed" | "not applicable", _)) if run.exit_code == Some(0) => "passed",
         _ => "unknown",
     }
 }
@@ -307,13 +305,24 @@ impl<'a> StepView<'a> {
 }
 
 fn cleanup_sentence(cleanup: &Cleanup) -> String {
-    let removed = format!(
+    let mut parts = vec![format!(
         "{} objects removed in {}",
-        cleanup.removed,
+        cleanup.removed_in_all(),
         seconds(cleanup.elapsed_ms)
-    );
-    match cleanup.left.as_slice() {
-        [] => format!("{removed}, nothing left behind"),
-        left => format!("{removed}; left behind: {}", left.join(", ")),
+    )];
+    if cleanup.by_agent > 0 {
+        parts.push(cleanup.shares());
     }
+    parts.push(match cleanup.left.as_slice() {
+        [] => "nothing left behind".to_owned(),
+        left => format!("left behind: {}", left.join(", ")),
+    });
+    if !cleanup.draining.is_empty() {
+        parts.push(format!(
+            "still ending by itself: {}",
+            cleanup.draining.join(", ")
+        ));
+    }
+    parts.extend(cleanup.notes.iter().cloned());
+    parts.join("; ")
 }

@@ -105,6 +105,13 @@ fn steps(run: &RunSummary) -> TestSuite {
     let mut suite = TestSuite::new("steps");
     suite.set_time(Duration::from_millis(run.elapsed_ms));
     suite.add_test_cases(run.steps.iter().map(step));
+    if run.broke_off() {
+        let error = TestCaseStatus::non_success(NonSuccessKind::Error);
+        let message = "the run did not end: its log breaks off";
+        let mut case = TestCase::new("end", described(error, message, "error"));
+        case.set_classname("steps");
+        suite.add_test_case(case);
+    }
     suite
 }
 

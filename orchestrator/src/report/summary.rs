@@ -109,12 +109,33 @@ pub struct Counts {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Cleanup {
-    /// Objects removed.
+    /// Objects of the ledger removed.
     pub removed: u32,
+    /// Objects that the control agents had removed before.
+    pub by_agent: u32,
     /// What is left.
     pub left: Vec<String>,
+    /// Data planes of deleted Gateways that were still ending by themselves.
+    pub draining: Vec<String>,
+    /// What else is worth knowing.
+    pub notes: Vec<String>,
     /// Time it took, in milliseconds.
     pub elapsed_ms: u64,
+}
+
+impl Cleanup {
+    /// Objects removed, whoever removed them.
+    pub const fn removed_in_all(&self) -> u32 {
+        self.removed + self.by_agent
+    }
+
+    /// Who removed how many, in words.
+    pub fn shares(&self) -> String {
+        format!(
+            "{} by the control agents, {} by the ledger",
+            self.by_agent, self.removed
+        )
+    }
 }
 
 impl RunSummary {
@@ -177,15 +198,22 @@ impl RunSummary {
             }
             EventKind::CleanupFinished {
                 removed,
+                by_agent,
                 left,
+                draining,
+                notes,
                 elapsed_ms,
             } => {
                 self.cleanup = Some(Cleanup {
                     removed: *removed,
+                    by_agent: *by_agent,
                     left: left.clone(),
+                    draining: draining.clone(),
+                    notes: notes.clone(),
                     elapsed_ms: *elapsed_ms,
                 });
             }
+            EventKind::CleanupStarted => {}
             EventKind::RunFinished {
                 exit_code,
                 elapsed_ms,
@@ -268,11 +296,16 @@ impl RunSummary {
             .collect()
     }
 
+    /// Whether the log ends before the run does: what passed until then proves only itself.
+    pub fn broke_off(&self) -> bool {
+        !self.run_id.is_empty() && self.exit_code.is_none()
+    }
+
     /// The run in one sentence, the worst first.
     pub fn headline(&self) -> String {
         if let Some(signal) = &self.interrupted {
             return format!(
-                "The run was interrupted by {signal}; what it had found until then is below."
+                "The run was interrupted by {signal}; this report holds what it had found until then."
             );
         }
         let named = |wanted: fn(&Verdict) -> bool| {
@@ -306,6 +339,9 @@ impl RunSummary {
             (_, _, Some(step), _) => format!(
                 "No verdict: the step {} failed before there was evidence.",
                 step.id
+            ),
+            _ if self.broke_off() => format!(
+                "No verdict: the run did not end. {passed} checks had passed where its log breaks off."
             ),
             (_, _, _, 1..) => format!(
                 "What ran passed, but {} did not run.",

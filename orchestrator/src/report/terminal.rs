@@ -206,7 +206,7 @@ fn footer(run: &RunSummary, style: TerminalStyle, out: &mut String) {
         );
     }
     if let Some(cleanup) = &run.cleanup {
-        cleaned(cleanup, run, style, out);
+        cleaned(cleanup, style, out);
     }
     let code = match run.counts {
         counts if counts.failed > 0 => RED,
@@ -216,16 +216,29 @@ fn footer(run: &RunSummary, style: TerminalStyle, out: &mut String) {
     line(out, &painted(&plain(&run.headline()), code, style));
 }
 
-fn cleaned(cleanup: &super::Cleanup, run: &RunSummary, style: TerminalStyle, out: &mut String) {
-    if cleanup.left.is_empty() {
-        return line(
+fn cleaned(cleanup: &super::Cleanup, style: TerminalStyle, out: &mut String) {
+    line(
+        out,
+        &format!(
+            "cleaned up: {} objects removed in {}",
+            cleanup.removed_in_all(),
+            seconds(cleanup.elapsed_ms)
+        ),
+    );
+    if cleanup.by_agent > 0 {
+        line(out, &format!("  {}", cleanup.shares()));
+    }
+    for draining in &cleanup.draining {
+        line(
             out,
-            &format!(
-                "cleaned up: {} objects removed in {}",
-                cleanup.removed,
-                seconds(cleanup.elapsed_ms)
-            ),
+            &format!("  still ending by itself: {}", plain(draining)),
         );
+    }
+    for note in &cleanup.notes {
+        line(out, &format!("  {}", plain(note)));
+    }
+    if cleanup.left.is_empty() {
+        return;
     }
     line(
         out,
@@ -234,13 +247,6 @@ fn cleaned(cleanup: &super::Cleanup, run: &RunSummary, style: TerminalStyle, out
     for left in &cleanup.left {
         line(out, &format!("  {}", plain(left)));
     }
-    line(
-        out,
-        &format!(
-            "hint: `portproof cleanup {}` tries again",
-            plain(&run.run_id)
-        ),
-    );
 }
 
 const fn color(verdict: &Verdict) -> &'static str {

@@ -6,7 +6,7 @@ use super::error::RpcError;
 use super::relay::Relay;
 use super::request::{
     AgentDescription, EgressProbePlan, GatewayAddress, ImportReport, LoadPlan, ProvisionProgress,
-    StackPlan, TaskOrder,
+    StackPlan, TaskOrder, TeardownReport,
 };
 use crate::verify::evidence::{
     EgressObservation, RuntimeEvidence, SplitChange, TaskTranscript, TrafficRecord,
@@ -122,20 +122,21 @@ impl AgentClient {
         .await
     }
 
-    /// Removes what the agent created; gives back what it kept, with reasons.
+    /// Removes what the agent created in the namespace of the run, within `deadline`; what is cluster-scoped is the
+    /// ledger's.
     ///
     /// # Errors
     /// See [`RpcError`].
-    pub async fn teardown(&self) -> Result<Vec<String>, RpcError> {
+    pub async fn teardown(&self, deadline: Duration) -> Result<TeardownReport, RpcError> {
         let call = "Teardown";
-        within(call, CARRY, async {
-            let request = under(CARRY, v1::TeardownRequest::default());
+        within(call, deadline, async {
+            let request = under(deadline, v1::TeardownRequest::default());
             let mut events = answers(call, self.client.clone().teardown(request).await)?;
-            let mut kept = Vec::new();
+            let mut report = TeardownReport::default();
             while let Some(event) = events.next().await? {
-                kept.extend(convert::kept(event));
+                convert::teardown_event(event, &mut report);
             }
-            Ok(kept)
+            Ok(report)
         })
         .await
     }

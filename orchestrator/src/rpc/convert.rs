@@ -6,6 +6,7 @@ mod traffic;
 use super::error::RpcError;
 use super::request::{
     AgentDescription, Fault, GatewayAddress, ImportReport, ProvisionProgress, StackPlan, TaskOrder,
+    TeardownReport,
 };
 use crate::verify::evidence::{
     ImportOutcome, ImportedObject, SplitChange, TaskTranscript, ToolCall,
@@ -102,15 +103,16 @@ fn named(object: &v1::ObjectRef) -> String {
     format!("{}/{}", object.kind, object.name)
 }
 
-pub(super) fn kept(event: v1::TeardownEvent) -> Option<String> {
-    let kept = event.outcome() == v1::teardown_event::Outcome::Kept;
-    kept.then(|| {
-        format!(
-            "{}: {}",
-            named(&event.object.unwrap_or_default()),
-            event.reason
-        )
-    })
+pub(super) fn teardown_event(event: v1::TeardownEvent, report: &mut TeardownReport) {
+    use v1::teardown_event::Outcome;
+    match event.outcome() {
+        Outcome::Deleted => report.removed += 1,
+        Outcome::Kept => {
+            let object = named(&event.object.unwrap_or_default());
+            report.kept.push(format!("{object}: {}", event.reason));
+        }
+        Outcome::Absent | Outcome::Unspecified => {}
+    }
 }
 
 pub(super) fn import_requests(bytes: &[u8], chunk: usize, dry_run: bool) -> Vec<v1::ImportRequest> {

@@ -2,9 +2,24 @@
 
 use crate::exit::Exit;
 use portproof_proto::bundle::BundleError;
+use rustls::pki_types::{InvalidDnsNameError, pem};
 use std::error::Error as _;
 use std::time::Duration;
 use tonic::{Code, Status};
+
+/// Why certificates that this process made itself cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum CredentialsError {
+    /// One of them is not PEM.
+    #[error("a certificate or key is not PEM")]
+    Pem(#[from] pem::Error),
+    /// They do not fit together.
+    #[error("certificate, key and authority do not fit together")]
+    Unusable(#[from] rustls::Error),
+    /// No certificate can be for this name.
+    #[error("the agent's name is no DNS name")]
+    Name(#[from] InvalidDnsNameError),
+}
 
 /// A call to a control agent that gave no answer.
 #[derive(Debug, thiserror::Error)]
@@ -56,6 +71,12 @@ pub enum RpcError {
     /// A bundle cannot be written or read.
     #[error("the bundle cannot be carried")]
     Bundle(#[from] BundleError),
+    /// The certificates of the run cannot be used.
+    #[error("the certificates of the run cannot be used")]
+    Credentials(#[from] CredentialsError),
+    /// The name of the agent is no authority of a URI.
+    #[error("the agent's name cannot be called")]
+    Name(#[from] http::Error),
     /// The run id cannot travel as metadata.
     #[error("the run id is no metadata value")]
     RunId(#[from] tonic::metadata::errors::InvalidMetadataValue),
@@ -88,7 +109,11 @@ impl RpcError {
                 code,
                 Code::Unavailable | Code::DeadlineExceeded | Code::Cancelled
             ),
-            Self::Protocol { .. } | Self::Bundle(_) | Self::RunId(_) => false,
+            Self::Protocol { .. }
+            | Self::Bundle(_)
+            | Self::Credentials(_)
+            | Self::Name(_)
+            | Self::RunId(_) => false,
         }
     }
 
@@ -113,6 +138,7 @@ impl RpcError {
     pub const fn exit(&self) -> Exit {
         match self {
             Self::Bundle(_) | Self::RunId(_) => Exit::Usage,
+            Self::Credentials(_) | Self::Name(_) => Exit::Unexpected,
             _ => Exit::Infrastructure,
         }
     }

@@ -6,14 +6,22 @@ use super::{AgentClient, RpcError};
 use futures::{Stream, StreamExt as _};
 use portproof_proto::v1::cluster_agent_server::{ClusterAgent, ClusterAgentServer};
 use portproof_proto::{names, v1};
+use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::server::WebPkiClientVerifier;
+use rustls::version::{TLS12, TLS13};
+use rustls::{RootCertStore, ServerConfig, SupportedProtocolVersion, crypto::ring};
+use std::future::ready;
 use std::io;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use tokio::io::DuplexStream;
 use tokio::sync::mpsc;
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
 use tokio_stream::wrappers::UnboundedReceiverStream;
-use tonic::transport::{Certificate, Identity, Server, ServerTlsConfig};
+use tonic::transport::Server;
 use tonic::{Request, Response, Status, Streaming};
 
 type Answers<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
@@ -21,20 +29,24 @@ type Answered<T> = Result<Response<Answers<T>>, Status>;
 
 /// What the agent answers; calls that a test does not script are refused.
 #[derive(Clone, Default)]
-pub(super) struct Script {
-    pub(super) export: Vec<Vec<u8>>,
-    pub(super) task: Vec<v1::task_event::Event>,
+pub(crate) struct Script {
+    /// `None` is a refusal.
+    pub(crate) teardown: Option<Vec<v1::TeardownEvent>>,
+    /// The teardown never ends.
+    pub(crate) teardown_hangs: bool,
+    pub(crate) export: Vec<Vec<u8>>,
+    pub(crate) task: Vec<v1::task_event::Event>,
     /// One list of batches for each time the relay is opened; the stream breaks after each list but the last.
-    pub(super) telemetry: Arc<Mutex<Vec<Vec<v1::TelemetryBatch>>>>,
-    pub(super) heard: Arc<Mutex<Heard>>,
+    pub(crate) telemetry: Arc<Mutex<Vec<Vec<v1::TelemetryBatch>>>>,
+    pub(crate) heard: Arc<Mutex<Heard>>,
 }
 
 /// What the agent was asked.
 #[derive(Default)]
-pub(super) struct Heard {
-    pub(super) runs: Vec<String>,
-    pub(super) imports: Vec<v1::ImportRequest>,
-    pub(super) acknowledged: Vec<u64>,
+pub(crate) struct Heard {
+    pub(crate) runs: Vec<String>,
+    pub(crate) imports: Vec<v1::ImportRequest>,
+    pub(crate) acknowledged: Vec<u64>,
 }
 
 #[expect(clippy::unnecessary_wraps, reason = "what the trait's methods return")]
@@ -71,7 +83,15 @@ impl ClusterAgent for Script {
     }
 
     async fn teardown(&self, _: Request<v1::TeardownRequest>) -> Answered<v1::TeardownEvent> {
-        Err(Status::unimplemented("not scripted"))
+        let Some(events) = self.teardown.clone() else {
+            return Err(Status::unimplemented("not scripted"));
+        };
+        let events = tokio_stream::iter(events.into_iter().map(Ok));
+        Ok(Response::new(if self.teardown_hangs {
+            Box::pin(events.chain(tokio_stream::pending()))
+        } else {
+            Box::pin(events)
+        }))
     }
 
     async fn export(&self, _: Request<v1::ExportRequest>) -> Answered<v1::BundleChunk> {
@@ -160,31 +180,41 @@ impl ClusterAgent for Script {
 /// An agent that serves over in-memory streams.
 pub(super) struct FakeAgent {
     streams: mpsc::UnboundedSender<io::Result<DuplexStream>>,
-    pub(super) dialled: Arc<AtomicUsize>,
+    pub(crate) dialled: Arc<AtomicUsize>,
 }
 
 impl FakeAgent {
-    /// Serves `script` with the certificates given, the way the control agent does.
+    /// Serves `script` with the certificates given, to callers of TLS 1.2 as well as 1.3.
     pub(super) fn secure(script: Script, credentials: &Credentials) -> Self {
-        let tls = ServerTlsConfig::new()
-            .identity(Identity::from_pem(
-                &credentials.certificate,
-                &credentials.key,
-            ))
-            .client_ca_root(Certificate::from_pem(&credentials.authority));
-        Self::serve(script, Server::builder().tls_config(tls).unwrap())
+        Self::speaking(&[&TLS12, &TLS13], script, credentials)
+    }
+
+    /// Serves `script` with the certificates given, in these versions of TLS.
+    pub(super) fn speaking(
+        versions: &[&'static SupportedProtocolVersion],
+        script: Script,
+        credentials: &Credentials,
+    ) -> Self {
+        let acceptor = acceptor(versions, credentials);
+        let (streams, incoming) = mpsc::unbounded_channel::<io::Result<DuplexStream>>();
+        let secured = UnboundedReceiverStream::new(incoming)
+            .then(move |stream| accept(acceptor.clone(), stream))
+            .filter_map(|secured| ready(secured.ok().map(Ok::<_, io::Error>)));
+        let router = Server::builder().add_service(ClusterAgentServer::new(script));
+        tokio::spawn(router.serve_with_incoming(Box::pin(secured)));
+        Self::over(streams)
     }
 
     /// Serves `script` without TLS.
     pub(super) fn plain(script: Script) -> Self {
-        Self::serve(script, Server::builder())
-    }
-
-    fn serve(script: Script, mut server: Server) -> Self {
         let (streams, incoming) = mpsc::unbounded_channel();
         let incoming = UnboundedReceiverStream::new(incoming);
-        let router = server.add_service(ClusterAgentServer::new(script));
+        let router = Server::builder().add_service(ClusterAgentServer::new(script));
         tokio::spawn(router.serve_with_incoming(incoming));
+        Self::over(streams)
+    }
+
+    fn over(streams: mpsc::UnboundedSender<io::Result<DuplexStream>>) -> Self {
         Self {
             streams,
             dialled: Arc::default(),
@@ -203,8 +233,37 @@ impl FakeAgent {
     }
 }
 
+fn acceptor(
+    versions: &[&'static SupportedProtocolVersion],
+    credentials: &Credentials,
+) -> TlsAcceptor {
+    let certificate = |pem: &str| CertificateDer::from_pem_slice(pem.as_bytes()).unwrap();
+    let provider = Arc::new(ring::default_provider());
+    let mut roots = RootCertStore::empty();
+    roots.add(certificate(&credentials.authority)).unwrap();
+    let clients = WebPkiClientVerifier::builder_with_provider(roots.into(), Arc::clone(&provider))
+        .build()
+        .unwrap();
+    let key = PrivateKeyDer::from_pem_slice(credentials.key.as_bytes()).unwrap();
+    let mut config = ServerConfig::builder_with_provider(provider)
+        .with_protocol_versions(versions)
+        .unwrap()
+        .with_client_cert_verifier(clients)
+        .with_single_cert(vec![certificate(&credentials.certificate)], key)
+        .unwrap();
+    config.alpn_protocols = vec![b"h2".to_vec()];
+    TlsAcceptor::from(Arc::new(config))
+}
+
+async fn accept(
+    acceptor: TlsAcceptor,
+    stream: io::Result<DuplexStream>,
+) -> io::Result<TlsStream<DuplexStream>> {
+    acceptor.accept(stream?).await
+}
+
 /// A client of run `r1` and the agent of role `a` it trusts.
-pub(super) async fn connected(script: Script) -> Result<AgentClient, RpcError> {
+pub(crate) async fn connected(script: Script) -> Result<AgentClient, RpcError> {
     let authority = RunAuthority::new("r1").unwrap();
     let agent = FakeAgent::secure(script, &authority.server("a").unwrap());
     connect("r1", "a", &authority.client().unwrap(), agent.dial()).await

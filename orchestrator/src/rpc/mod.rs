@@ -14,16 +14,16 @@ mod spans;
 
 pub use channel::{Connection, Dial, DialFuture, connect};
 pub use client::AgentClient;
-pub use error::RpcError;
+pub use error::{CredentialsError, RpcError};
 pub use pki::{Credentials, PkiError, RunAuthority};
 pub use relay::Relay;
 pub use request::{
     AgentDescription, EgressProbePlan, Fault, GatewayAddress, ImportReport, LoadPlan,
-    ProvisionProgress, StackPlan, TaskOrder,
+    ProvisionProgress, StackPlan, TaskOrder, TeardownReport,
 };
 pub use spans::SpanStore;
 
 #[cfg(test)]
-mod fake_agent;
+pub(crate) mod fake_agent;
 #[cfg(test)]
 mod tests;

@@ -144,3 +144,12 @@ pub struct EgressProbePlan {
     /// Time to wait for an answer; at least four seconds, or a dead neighbour is misread as a drop.
     pub timeout: Duration,
 }
+
+/// What the agent removed of its own.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TeardownReport {
+    /// Objects removed.
+    pub removed: u32,
+    /// Objects that stay, each with its reason.
+    pub kept: Vec<String>,
+}

@@ -4,6 +4,7 @@ use super::pki::RunAuthority;
 use super::*;
 use portproof_proto::bundle::{Bundle, BundleError};
 use portproof_proto::{CHUNK_BYTES, v1};
+use rustls::version::{TLS12, TLS13};
 use serde_json::json;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -63,6 +64,41 @@ async fn an_agent_without_tls_is_refused() {
     let agent = FakeAgent::plain(Script::default());
     let error = first_call(&agent, "a", &authority().client().unwrap()).await;
     assert!(matches!(error, Err(RpcError::Connect(_))), "{error:?}");
+}
+
+#[tokio::test]
+async fn an_agent_that_only_speaks_tls_1_2_is_refused() {
+    let authority = authority();
+    let credentials = authority.server("a").unwrap();
+    for (version, admitted) in [(&TLS12, false), (&TLS13, true)] {
+        let agent = FakeAgent::speaking(&[version], Script::default(), &credentials);
+        let answer = first_call(&agent, "a", &authority.client().unwrap()).await;
+        assert_eq!(answer.is_ok(), admitted, "{answer:?}");
+        if let Err(error) = answer {
+            assert!(chain(&error).contains("ProtocolVersion"), "{error:?}");
+        }
+    }
+}
+
+/// An error and its causes as one line.
+fn chain(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(Some(error), |error| error.source());
+    causes
+        .map(ToString::to_string)
+        .collect::<Vec<_>>()
+        .join(": ")
+}
+
+#[tokio::test]
+async fn credentials_that_are_none_are_refused_before_anything_is_dialled() {
+    let agent = FakeAgent::plain(Script::default());
+    let broken = Credentials {
+        key: "no key".into(),
+        ..authority().client().unwrap()
+    };
+    let error = first_call(&agent, "a", &broken).await;
+    assert!(matches!(error, Err(RpcError::Credentials(_))), "{error:?}");
+    assert_eq!(agent.dialled.load(Ordering::SeqCst), 0);
 }
 
 #[tokio::test]

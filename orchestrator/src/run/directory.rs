@@ -7,30 +7,61 @@ use std::io;
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 
+/// Directory that keeps runs when nothing else is said.
+pub const DEFAULT_ROOT: &str = "runs";
+
 /// Why a run directory cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum DirectoryError {
     /// It could not be made, read or written.
     #[error("the run directory cannot be used")]
     Io(#[from] io::Error),
+    /// There are no runs at all.
+    #[error("there is no run under `{}`", root.display())]
+    Empty {
+        /// Where it was looked for.
+        root: PathBuf,
+    },
     /// No run of that id, or of that beginning, is there.
-    #[error("no run `{wanted}` under `{root}`")]
+    #[error("there is no run `{wanted}` under `{}`", root.display())]
     Unknown {
         /// What was asked for.
         wanted: String,
         /// Where it was looked for.
         root: PathBuf,
+        /// The latest run that is there.
+        latest: String,
     },
     /// Several runs begin like that.
-    #[error("`{wanted}` names {count} runs under `{root}`: give more of the id")]
+    #[error("`{wanted}` fits {} runs under `{}`", matching.len(), root.display())]
     Ambiguous {
         /// What was asked for.
         wanted: String,
-        /// How many match.
-        count: usize,
+        /// Ids that fit.
+        matching: Vec<String>,
         /// Where it was looked for.
         root: PathBuf,
     },
+}
+
+impl DirectoryError {
+    /// What to do about it, where there is something to say.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Io(_) => None,
+            Self::Empty { .. } => Some(
+                "runs of another directory are found with `--runs DIR`; a run of another machine is cleaned up with \
+                 `portproof cleanup RUN` and `--lab`, `--scenario` or `--kubeconfig`"
+                    .to_owned(),
+            ),
+            Self::Unknown { latest, .. } => Some(format!(
+                "the latest run there is {latest}; runs of another directory are found with `--runs DIR`"
+            )),
+            Self::Ambiguous { matching, .. } => {
+                Some(format!("give more of the id of one: {}", matching.join(", ")))
+            }
+        }
+    }
 }
 
 /// `<root>/<run id>/`, readable by its owner only.
@@ -62,19 +93,27 @@ impl RunDirectory {
     /// When none or several match.
     pub fn find(root: &Path, wanted: &str) -> Result<Self, DirectoryError> {
         let mut runs = Self::all(root)?;
+        let Some(latest) = runs.last().cloned() else {
+            return Err(DirectoryError::Empty {
+                root: root.to_owned(),
+            });
+        };
         if wanted == "latest" {
-            return runs.pop().ok_or_else(|| Self::unknown(root, wanted));
+            return Ok(latest);
         }
         runs.retain(|run| run.name().starts_with(wanted));
-        match (runs.len(), runs.pop()) {
-            (1, Some(run)) => Ok(run),
-            (0, _) | (_, None) => Err(Self::unknown(root, wanted)),
-            (count, _) => Err(DirectoryError::Ambiguous {
+        if runs.len() > 1 {
+            return Err(DirectoryError::Ambiguous {
                 wanted: wanted.to_owned(),
-                count,
+                matching: runs.iter().map(|run| run.name().to_owned()).collect(),
                 root: root.to_owned(),
-            }),
+            });
         }
+        runs.pop().ok_or_else(|| DirectoryError::Unknown {
+            wanted: wanted.to_owned(),
+            root: root.to_owned(),
+            latest: latest.name().to_owned(),
+        })
     }
 
     /// Every run under `root`, oldest first.
@@ -100,13 +139,6 @@ impl RunDirectory {
         Ok(runs)
     }
 
-    fn unknown(root: &Path, wanted: &str) -> DirectoryError {
-        DirectoryError::Unknown {
-            wanted: wanted.to_owned(),
-            root: root.to_owned(),
-        }
-    }
-
     /// The run's id.
     pub fn name(&self) -> &str {
         self.path
@@ -118,6 +150,14 @@ impl RunDirectory {
     /// The directory itself.
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// The command that removes what the run created and has not removed.
+    pub fn cleanup_command(&self) -> String {
+        match self.path.parent().and_then(Path::to_str) {
+            None | Some(DEFAULT_ROOT) => format!("portproof cleanup {}", self.name()),
+            Some(root) => format!("portproof cleanup {} --runs '{root}'", self.name()),
+        }
     }
 
     /// The event log.
@@ -174,14 +214,40 @@ mod tests {
         for second in [1_000, 1_001] {
             RunDirectory::create(root.path(), &run(second)).unwrap();
         }
-        assert!(matches!(
-            RunDirectory::find(root.path(), "r"),
-            Err(DirectoryError::Ambiguous { count: 2, .. })
-        ));
-        assert!(matches!(
-            RunDirectory::find(root.path(), "x"),
-            Err(DirectoryError::Unknown { .. })
-        ));
+        let error = RunDirectory::find(root.path(), "r").unwrap_err();
+        assert!(
+            matches!(&error, DirectoryError::Ambiguous { matching, .. } if matching.len() == 2)
+        );
+        assert!(error.hint().unwrap().contains(run(1_000).as_str()));
+        let error = RunDirectory::find(root.path(), "x").unwrap_err();
+        assert!(error.hint().unwrap().contains(run(1_001).as_str()));
+        assert!(matches!(error, DirectoryError::Unknown { .. }));
+    }
+
+    #[test]
+    fn a_directory_without_runs_is_said_to_have_none() {
+        let root = tempfile::tempdir().unwrap();
+        for root in [root.path().to_owned(), root.path().join("not-there")] {
+            for wanted in ["latest", "r1"] {
+                let error = RunDirectory::find(&root, wanted).unwrap_err();
+                assert!(matches!(error, DirectoryError::Empty { .. }));
+            }
+        }
+    }
+
+    #[test]
+    fn the_command_that_cleans_up_names_the_directory_unless_it_is_the_usual_one() {
+        let usual = RunDirectory {
+            path: PathBuf::from("runs/r0000001000"),
+        };
+        assert_eq!(usual.cleanup_command(), "portproof cleanup r0000001000");
+        let other = RunDirectory {
+            path: PathBuf::from("/tmp/x y/r0000001000"),
+        };
+        assert_eq!(
+            other.cleanup_command(),
+            "portproof cleanup r0000001000 --runs '/tmp/x y'"
+        );
     }
 
     #[test]

@@ -90,12 +90,23 @@ pub enum EventKind {
         /// The signal, `SIGINT` or `SIGTERM`.
         signal: String,
     },
+    /// Clean-up began.
+    CleanupStarted,
     /// Clean-up ended.
     CleanupFinished {
-        /// Objects removed.
+        /// Objects of the ledger removed.
         removed: u32,
+        /// Objects that the control agents had removed before.
+        #[serde(default)]
+        by_agent: u32,
         /// What is left, as `role: kind name`; empty when nothing is.
         left: Vec<String>,
+        /// Data planes of deleted Gateways that are ending by themselves, as `role: kind name`.
+        #[serde(default)]
+        draining: Vec<String>,
+        /// What else is worth knowing, for people.
+        #[serde(default)]
+        notes: Vec<String>,
         /// Time it took, in milliseconds.
         elapsed_ms: u64,
     },

@@ -1,7 +1,7 @@
 //! Drives a run from the first cluster to the last clean-up, in the order of the scenario.
 
 use super::carried::Carried;
-use super::cleanup::{self, Cleaned};
+use super::cleanup::{CleanUp, Cleaned};
 use super::connect::{self, ConnectError};
 use super::directory::RunDirectory;
 use super::dispatcher::{EventSender, Stop};
@@ -46,23 +46,25 @@ impl Executor<'_> {
                 .await
                 .map_err(Failure::from)
         });
-        if let Some(sessions) = sessions.await {
-            self.scenario_steps(&ledger, &sessions).await;
+        let sessions = sessions.await;
+        if let Some(sessions) = &sessions {
+            self.scenario_steps(&ledger, sessions).await;
         } else {
             self.skip(
                 &self.plan.scenario.steps,
                 "the clusters could not be prepared",
             );
         }
-        cleanup::run(
-            &self.plan.run,
-            self.directory,
-            &ledger,
-            &clusters,
-            &self.stop,
-            &self.events,
-        )
-        .await
+        let clean_up = CleanUp {
+            run: &self.plan.run,
+            directory: self.directory,
+            ledger: &ledger,
+            clusters: &clusters,
+            sessions: sessions.as_ref(),
+            stop: &self.stop,
+            events: &self.events,
+        };
+        clean_up.run().await
     }
 
     /// Reaches every cluster and begins the ledger, which names them.

@@ -16,8 +16,14 @@ pub enum LogError {
     /// An event could not be written as JSON.
     #[error("an event cannot be written as JSON")]
     Serialise(#[source] serde_json::Error),
+    /// There is no event in it.
+    #[error("the event log `{}` is empty", path.display())]
+    Empty {
+        /// The file.
+        path: PathBuf,
+    },
     /// A line is no event.
-    #[error("line {line} of `{path}` is not an event of this version")]
+    #[error("line {line} of `{}` is not an event of this version", path.display())]
     Malformed {
         /// The file.
         path: PathBuf,
@@ -27,6 +33,22 @@ pub enum LogError {
         #[source]
         source: serde_json::Error,
     },
+}
+
+impl LogError {
+    /// What to do about it, where there is something to say.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Io(_) | Self::Serialise(_) => None,
+            Self::Empty { .. } => Some(
+                "the run ended before it began: run the scenario again".to_owned(),
+            ),
+            Self::Malformed { .. } => Some(
+                "was the file edited, or written by a later version of portproof? Events are one line of JSON each"
+                    .to_owned(),
+            ),
+        }
+    }
 }
 
 /// The log of a run that is under way.
@@ -76,7 +98,7 @@ impl EventLog {
 /// Reads a log; a last line that was torn by a crash is left out.
 ///
 /// # Errors
-/// When the file cannot be read or a line before the last is no event.
+/// When the file cannot be read, holds no event, or a line before the last is none.
 pub fn read(path: &Path) -> Result<Vec<Event>, LogError> {
     let lines: Vec<String> = io::BufReader::new(fs::File::open(path)?)
         .lines()
@@ -94,6 +116,11 @@ pub fn read(path: &Path) -> Result<Vec<Event>, LogError> {
                 });
             }
         }
+    }
+    if events.is_empty() {
+        return Err(LogError::Empty {
+            path: path.to_owned(),
+        });
     }
     Ok(events)
 }
@@ -134,6 +161,16 @@ mod tests {
             read(&path),
             Err(LogError::Malformed { line: 1, .. })
         ));
+    }
+
+    #[test]
+    fn a_log_without_a_whole_event_is_said_to_be_empty() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("events.jsonl");
+        for text in ["", "{\"seq\": 1"] {
+            fs::write(&path, text).unwrap();
+            assert!(matches!(read(&path), Err(LogError::Empty { .. })));
+        }
     }
 
     #[test]

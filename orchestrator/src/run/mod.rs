@@ -8,6 +8,7 @@ pub mod dispatcher;
 pub mod event;
 mod executor;
 pub mod id;
+pub mod leftovers;
 pub mod log;
 mod plan;
 mod session;

@@ -11,6 +11,10 @@ const ALIKE: f64 = 0.75;
 pub(super) fn problem(error: &Error, text: &str) -> Problem {
     let error = error.without_snippet();
     let place = error.location().map(Place::from).unwrap_or_default();
+    let place = with_offset(place, text);
+    if let Some(tab) = indented_with_tab(place, text) {
+        return tab;
+    }
     let written = text
         .get(place.offset..place.offset + place.length)
         .unwrap_or_default();
@@ -20,6 +24,49 @@ pub(super) fn problem(error: &Error, text: &str) -> Problem {
         place,
         help: Some(help),
     }
+}
+
+/// The parser itself knows lines and columns only; the offset is found from them.
+fn with_offset(place: Place, text: &str) -> Place {
+    let Some((start, line)) = line_of(place, text) else {
+        return place;
+    };
+    if place.offset != 0 || place.line == 1 {
+        return place;
+    }
+    let column = usize::try_from(place.column).unwrap_or(1).saturating_sub(1);
+    let inside = line
+        .char_indices()
+        .nth(column)
+        .map_or(line.len(), |it| it.0);
+    Place {
+        offset: start + inside,
+        ..place
+    }
+}
+
+/// The line a place is in, and where it begins.
+fn line_of(place: Place, text: &str) -> Option<(usize, &str)> {
+    let number = usize::try_from(place.line).ok()?.checked_sub(1)?;
+    let mut lines = text.split('\n');
+    let before: usize = lines.by_ref().take(number).map(|line| line.len() + 1).sum();
+    Some((before, lines.next()?))
+}
+
+/// YAML allows no tab in an indentation (YAML 1.2, section 6.1), and a parser says anything but that.
+fn indented_with_tab(place: Place, text: &str) -> Option<Problem> {
+    let (start, line) = line_of(place, text)?;
+    let indentation = line.len() - line.trim_start().len();
+    line[..indentation].contains('\t').then(|| Problem {
+        what: "the line is indented with a tab".to_owned(),
+        place: Place {
+            column: 1,
+            offset: start,
+            length: indentation,
+            ..place
+        },
+        help: Some("indent with spaces: YAML allows no tabs there".to_owned()),
+    })
 }
 
 fn explain(error: &Error, written: &str) -> (String, String) {

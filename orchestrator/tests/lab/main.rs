@@ -5,8 +5,12 @@
 
 mod cleanup;
 mod control_agent;
+mod driven;
 mod killed;
+mod labels;
+mod own_lab;
 mod scenarios;
+mod signals;
 
 use portproof::lab::image::agent_stack;
 use portproof::lab::load_image;

@@ -7,8 +7,16 @@ use portproof_proto::{identity, names};
 use rcgen::{
     BasicConstraints, CertificateParams, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair, SanType,
 };
+use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
+use rustls::version::{TLS12, TLS13};
+use rustls::{
+    AlertDescription, ClientConfig, ProtocolVersion, RootCertStore, SupportedProtocolVersion,
+};
 use serde_json::json;
 use std::net::SocketAddr;
+use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
 use tonic::Code;
 use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint, Identity};
 
@@ -54,11 +62,13 @@ impl Authority {
     }
 
     fn client(&self, uri: &str) -> Identity {
-        let (chain, key) = self.issue(
-            SanType::URI(uri.try_into().unwrap()),
-            ExtendedKeyUsagePurpose::ClientAuth,
-        );
+        let (chain, key) = self.client_pem(uri);
         Identity::from_pem(chain, key)
+    }
+
+    fn client_pem(&self, uri: &str) -> (String, String) {
+        let name = SanType::URI(uri.try_into().unwrap());
+        self.issue(name, ExtendedKeyUsagePurpose::ClientAuth)
     }
 }
 
@@ -154,6 +164,82 @@ async fn a_caller_without_a_certificate_is_refused() {
 #[tokio::test]
 async fn plaintext_is_refused() {
     assert_no_connection(&Authority::new(), None).await;
+}
+
+/// The orchestrator of the run, in every respect but the versions of TLS it speaks.
+async fn shake_hands(
+    authority: &Authority,
+    address: SocketAddr,
+    versions: &[&'static SupportedProtocolVersion],
+) -> std::io::Result<Option<ProtocolVersion>> {
+    let (chain, key) = authority.client_pem(&identity::client_uri(RUN));
+    let mut roots = RootCertStore::empty();
+    roots
+        .add(CertificateDer::from_pem_slice(authority.pem.as_bytes()).unwrap())
+        .unwrap();
+    let mut config = ClientConfig::builder_with_protocol_versions(versions)
+        .with_root_certificates(roots)
+        .with_client_auth_cert(
+            vec![CertificateDer::from_pem_slice(chain.as_bytes()).unwrap()],
+            PrivateKeyDer::from_pem_slice(key.as_bytes()).unwrap(),
+        )
+        .unwrap();
+    config.alpn_protocols = vec![b"h2".to_vec()];
+    let name = ServerName::try_from(identity::server_name(RUN, "a")).unwrap();
+    let stream = TcpStream::connect(address).await?;
+    let secured = TlsConnector::from(Arc::new(config)).connect(name, stream);
+    Ok(secured.await?.get_ref().1.protocol_version())
+}
+
+#[tokio::test]
+async fn a_caller_that_only_speaks_tls_1_2_is_refused() {
+    let authority = Authority::new();
+    let api = FakeApi::default();
+    let address = agent_over(&authority, &api).await;
+    let refused = shake_hands(&authority, address, &[&TLS12]).await;
+    let error = refused.unwrap_err().into_inner().unwrap();
+    assert_eq!(
+        error.downcast_ref::<rustls::Error>(),
+        Some(&rustls::Error::AlertReceived(
+            AlertDescription::ProtocolVersion
+        ))
+    );
+    assert_eq!(api.requests(), 0);
+    let both = shake_hands(&authority, address, &[&TLS12, &TLS13]).await;
+    assert_eq!(both.unwrap(), Some(ProtocolVersion::TLSv1_3));
+}
+
+#[tokio::test]
+async fn a_caller_that_never_ends_its_handshake_keeps_nobody_out() {
+    let authority = Authority::new();
+    let address = agent(&authority).await;
+    let _silent = TcpStream::connect(address).await.unwrap();
+    let tls = trusting(&authority).identity(authority.client(&identity::client_uri(RUN)));
+    describe_as(channel(address, tls), Some(RUN)).await.unwrap();
+}
+
+#[test]
+fn certificates_that_are_none_are_told_by_their_part() {
+    let authority = Authority::new();
+    let whole = authority.server();
+    let broken = |change: fn(&mut Certificates)| {
+        let mut certificates = authority.server();
+        change(&mut certificates);
+        certificates.acceptor().err().unwrap().to_string()
+    };
+    assert!(whole.acceptor().is_ok());
+    assert_eq!(
+        broken(|it| it.key = b"no key".to_vec()),
+        "the key is not PEM"
+    );
+    assert_eq!(
+        broken(|it| it.authority = Vec::new()),
+        "the authority of the run cannot vouch for anybody"
+    );
+    assert_eq!(
+        broken(|it| it.chain = Vec::new()),
+        "the certificates of the run cannot be served with"
+    );
 }
 
 /// The connection itself fails, and no handler ever sees the call.

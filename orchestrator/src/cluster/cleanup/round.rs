@@ -50,6 +50,11 @@ impl Item {
         matches!(self.fate, Fate::Removed | Fate::Replaced(_))
     }
 
+    /// Whether it is a namespace that went, and with it Gateways that may have been in it.
+    pub(super) fn is_removed_namespace(&self) -> bool {
+        self.object.is_namespace() && self.fate == Fate::Removed
+    }
+
     fn is_open(&self) -> bool {
         self.fate == Fate::Open
     }

@@ -1,7 +1,6 @@
 use super::super::create::create;
 use super::super::error::ClusterError;
 use super::super::fake::{CLUSTER_UID, FakeApi, path_of};
-use super::super::find::find_runs;
 use super::*;
 use crate::ledger::{self, FORMAT, LedgerHeader};
 use portproof_proto::names::{RUN_LABEL, run_field_manager};
@@ -317,27 +316,25 @@ async fn a_stuck_namespace_is_reported_with_what_holds_it() {
 }
 
 #[tokio::test]
-async fn runs_are_found_by_what_their_objects_say() {
+async fn what_still_drains_outside_the_namespace_is_no_left_over() {
     let (fake, cluster) = FakeApi::start().await;
     put(&fake, &namespace(), "1", Some(RUN));
-    put(&fake, &role("ours"), "2", Some(RUN));
-    put(&fake, &role("theirs"), "3", Some(OTHER_RUN));
-    put(&fake, &role("nobodys"), "4", None);
-    put_definition(&fake, "5", &run_field_manager(RUN));
-    let runs = find_runs(&cluster).await.unwrap();
-    assert_eq!(
-        runs.iter().map(|it| it.run.as_str()).collect::<Vec<_>>(),
-        [RUN, OTHER_RUN]
-    );
-    let report = clean(&cluster, runs[0].objects.clone()).await;
+    let pod = ObjectId::namespaced("v1", "Pod", "envoy-gateway-system", "envoy");
+    let mut draining = live(&pod, "2", None);
+    draining["metadata"]["labels"] =
+        json!({"gateway.envoyproxy.io/owning-gateway-namespace": namespace().name});
+    draining["metadata"]["deletionTimestamp"] = "2026-11-21T08:00:00Z".into();
+    fake.put(&path_of(&pod), draining);
+    let all = vec![of(&namespace(), Some("1"))];
+    let report = cleanup(&cluster, RUN, all, None, Duration::from_secs(1)).await;
     assert_eq!(
         report,
         CleanupReport {
-            removed: 3,
+            removed: 1,
+            draining: vec![pod.to_string()],
             ..CleanupReport::default()
         }
     );
-    assert!(fake.holds(&path_of(&role("theirs"))));
 }
 
 fn new_ledger(directory: &std::path::Path) -> Ledger {

@@ -1,0 +1,196 @@
+//! Commands about runs that are over: reports and clean-up from what is on disk.
+
+use crate::program::{Ran, portproof};
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+
+/// Event logs of runs on the lab, written by the first version of the format; only the kernels' names were made neutral.
+fn recorded() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cli/recorded")
+}
+
+/// A directory with one recorded run in `runs/`; the id of the run.
+fn with_run(name: &str) -> (tempfile::TempDir, String) {
+    let directory = tempfile::tempdir().unwrap();
+    let events = recorded().join(name);
+    let text = std::fs::read_to_string(&events).unwrap();
+    let first: serde_json::Value = serde_json::from_str(text.lines().next().unwrap()).unwrap();
+    let run = first["run_id"].as_str().unwrap().to_owned();
+    let target = directory.path().join("runs").join(&run);
+    std::fs::create_dir_all(&target).unwrap();
+    std::fs::copy(events, target.join("events.jsonl")).unwrap();
+    (directory, run)
+}
+
+fn report(name: &str) -> (tempfile::TempDir, PathBuf, Ran) {
+    let (directory, run) = with_run(name);
+    let ran = portproof(directory.path(), ["report", "latest"]);
+    let run = directory.path().join("runs").join(run);
+    (directory, run, ran)
+}
+
+/// A report as text that a change of the page's looks does not change: style, drawings and raw evidence are left out.
+fn words_of(html: &str) -> String {
+    let mut html = html.to_owned();
+    for tag in ["style", "script", "svg", "pre"] {
+        html = without(&html, tag);
+    }
+    let lines = html.lines().map(str::trim).filter(|line| !line.is_empty());
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+fn without(html: &str, tag: &str) -> String {
+    let (open, close) = (format!("<{tag}"), format!("</{tag}>"));
+    let mut kept = String::new();
+    let mut rest = html;
+    while let Some(begin) = rest.find(&open) {
+        let end = rest[begin..].find(&close).unwrap();
+        kept.push_str(&rest[..begin]);
+        write!(kept, "[{tag}]").unwrap();
+        rest = &rest[begin + end + close.len()..];
+    }
+    kept + rest
+}
+
+/// The JSON report with the raw evidence left out, which is long and has tests of its own.
+fn without_evidence(json: &str) -> String {
+    let mut report: serde_json::Value = serde_json::from_str(json).unwrap();
+    for check in report["checks"].as_array_mut().unwrap() {
+        let evidence = &mut check["result"]["evidence"];
+        assert!(!evidence.is_null());
+        *evidence = "[evidence]".into();
+    }
+    serde_json::to_string_pretty(&report).unwrap()
+}
+
+macro_rules! reported {
+    ($($name:ident: $file:literal),* $(,)?) => {$(
+        #[test]
+        fn $name() {
+            let (_directory, run, ran) = report($file);
+            assert_eq!((ran.code, ran.err.as_str()), (Some(0), ""));
+            assert!(!ran.out.contains('\u{1b}'), "a pipe gets no colour");
+            let stem = $file.trim_end_matches(".jsonl");
+            insta::assert_snapshot!(format!("{stem}-terminal"), ran.out);
+            let read = |name| std::fs::read_to_string(run.join(name)).unwrap();
+            insta::assert_snapshot!(format!("{stem}-json"), without_evidence(&read("report.json")));
+            insta::assert_snapshot!(format!("{stem}-junit"), read("junit.xml"));
+            insta::assert_snapshot!(format!("{stem}-html"), words_of(&read("report.html")));
+        }
+    )*};
+}
+
+reported! {
+    a_run_that_passed_is_reported_again: "passed.jsonl",
+    a_run_that_failed_is_reported_again: "failed.jsonl",
+    a_run_that_was_interrupted_is_reported_again: "interrupted.jsonl",
+}
+
+#[test]
+fn a_run_is_found_by_the_beginning_of_its_id() {
+    let (directory, run) = with_run("passed.jsonl");
+    let ran = portproof(directory.path(), ["report", &run[..6]]);
+    assert_eq!(ran.code, Some(0), "{}", ran.err);
+    assert!(ran.out.contains(&format!("runs/{run}/report.html")));
+}
+
+#[test]
+fn what_is_said_of_runs_that_are_not_there() {
+    let (directory, _) = with_run("passed.jsonl");
+    std::fs::create_dir(directory.path().join("runs/r1ng2vp0000")).unwrap();
+    std::fs::create_dir(directory.path().join("runs/r1ng2vp0001")).unwrap();
+    let mut said = String::new();
+    for words in [
+        ["report", "r0"],
+        ["cleanup", "r0"],
+        ["report", "r1ng2vp000"],
+        ["report", "--runs=elsewhere"],
+        ["cleanup", "--runs=elsewhere latest"],
+    ] {
+        let words = words.join(" ");
+        let ran = portproof(directory.path(), words.split(' '));
+        assert_eq!(ran.code, Some(2), "{}", ran.err);
+        writeln!(said, "$ portproof {words}\n{}", ran.all()).unwrap();
+    }
+    insta::with_settings!({filters => vec![(r"latest run there is r\w{10}", "latest run there is [run]")]}, {
+        insta::assert_snapshot!(said);
+    });
+}
+
+#[test]
+fn a_broken_event_log_is_shown_with_its_line() {
+    let (directory, run) = with_run("passed.jsonl");
+    let events = directory
+        .path()
+        .join("runs")
+        .join(&run)
+        .join("events.jsonl");
+    let whole = std::fs::read_to_string(&events).unwrap();
+    let (first, rest) = whole.split_once('\n').unwrap();
+    std::fs::write(&events, format!("{first}\n{{\"seq\": 2,\n{rest}")).unwrap();
+    let broken = portproof(directory.path(), ["report"]);
+    std::fs::write(&events, "").unwrap();
+    let empty = portproof(directory.path(), ["report"]);
+    std::fs::remove_file(&events).unwrap();
+    let absent = portproof(directory.path(), ["report"]);
+    let said = [broken, empty, absent].map(|ran| ran.all()).concat();
+    insta::with_settings!({filters => vec![(run.as_str(), "[run]")]}, {
+        insta::assert_snapshot!(said);
+    });
+}
+
+#[test]
+fn a_log_that_a_crash_tore_is_reported_as_far_as_it_goes() {
+    let (directory, run) = with_run("passed.jsonl");
+    let run = directory.path().join("runs").join(run);
+    let events = run.join("events.jsonl");
+    let whole = std::fs::read_to_string(&events).unwrap();
+    let half: String = whole.chars().take(whole.len() / 2).collect();
+    std::fs::write(&events, half).unwrap();
+    let ran = portproof(directory.path(), ["report"]);
+    assert_eq!((ran.code, ran.err.as_str()), (Some(0), ""));
+    assert!(
+        ran.out.contains("No verdict: the run did not end."),
+        "{}",
+        ran.out
+    );
+    let junit = std::fs::read_to_string(run.join("junit.xml")).unwrap();
+    assert!(junit.contains("its log breaks off"), "{junit}");
+}
+
+#[test]
+fn a_run_that_created_nothing_needs_no_clean_up() {
+    let (directory, run) = with_run("interrupted.jsonl");
+    let ran = portproof(directory.path(), ["cleanup", "latest"]);
+    assert_eq!((ran.code, ran.err.as_str()), (Some(0), ""));
+    assert_eq!(ran.out, format!("run {run} created nothing\n"));
+}
+
+#[test]
+fn what_is_said_of_clusters_that_cannot_be_looked_at() {
+    let directory = tempfile::tempdir().unwrap();
+    let unreachable = serde_json::json!({
+        "apiVersion": "v1", "kind": "Config",
+        "clusters": [{"name": "c", "cluster": {"server": "http://127.0.0.1:9"}}],
+        "users": [{"name": "u", "user": {}}],
+        "contexts": [
+            {"name": "one", "context": {"cluster": "c", "user": "u"}},
+            {"name": "two", "context": {"cluster": "c", "user": "u"}},
+        ],
+    });
+    let kubeconfig = directory.path().join("config");
+    std::fs::write(&kubeconfig, unreachable.to_string()).unwrap();
+    let mut said = String::new();
+    for words in [
+        "cleanup r1 --lab",
+        "cleanup --list --scenario absent.yaml",
+        "cleanup r1 --kubeconfig absent",
+        "cleanup r1 --kubeconfig config",
+        "cleanup r1 --kubeconfig config --context three",
+        "cleanup r1 --kubeconfig config --context one",
+    ] {
+        let ran = portproof(directory.path(), words.split(' '));
+        writeln!(said, "$ portproof {words}\n{}", ran.all()).unwrap();
+    }
+    insta::assert_snapshot!(said);
+}
