@@ -4,7 +4,8 @@ use crate::agent::{self, AgentArgs};
 use crate::catalog::{self, CatalogArgs};
 use crate::gateway::{self, GatewayArgs};
 use crate::http_client::install_crypto;
-use crate::interpreter::limits::{self, LimitArgs};
+use crate::interpreter::confine::{self, ConfineArgs};
+use crate::interpreter::supervise::{self, SuperviseArgs};
 use crate::interpreter::{self, InterpreterArgs};
 use crate::model::{self, ModelArgs};
 use crate::pause;
@@ -41,9 +42,12 @@ pub enum Part {
     Catalog(CatalogArgs),
     /// First process of a pod sandbox.
     Pause,
-    /// Set resource limits and become another program.
+    /// Carry out one run of the interpreter.
     #[command(hide = true)]
-    RunLimited(LimitArgs),
+    RunLimited(SuperviseArgs),
+    /// Give up rights and become the program of a run.
+    #[command(hide = true)]
+    RunConfined(ConfineArgs),
 }
 
 impl Cli {
@@ -54,7 +58,8 @@ impl Cli {
     pub fn run(self) -> anyhow::Result<()> {
         match self.part {
             Part::Pause => pause::run().context("the pause ended"),
-            Part::RunLimited(args) => Err(limits::run(&args).into()),
+            Part::RunLimited(args) => Ok(supervise::run(&args)?),
+            Part::RunConfined(args) => Err(confine::run(&args).into()),
             part => serve(part),
         }
     }
@@ -80,7 +85,7 @@ async fn run(part: Part) -> anyhow::Result<()> {
         Part::Catalog(args) => Ok(catalog::run(args).await?),
         Part::Control(args) => control::run(args).await,
         Part::Canary(args) => canary::run(args).await,
-        Part::Pause | Part::RunLimited(_) => Ok(()),
+        Part::Pause | Part::RunLimited(_) | Part::RunConfined(_) => Ok(()),
     }
 }
 

@@ -1,16 +1,48 @@
-//! Takes in what a process writes, up to a cap, and lets the rest go.
+//! Takes in what a program writes, up to a cap, and lets the rest go.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::io::{AsyncRead, AsyncReadExt as _};
+use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 
-/// What one output of a process said.
+/// What one output of a program said.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Output {
     /// The text; bytes that are not UTF-8 are replaced.
     pub(super) text: String,
     /// Whether more was written than is kept.
     pub(super) truncated: bool,
+}
+
+/// Counts what a program writes altogether, and calls out once it is too much.
+#[derive(Debug)]
+pub(super) struct Flood {
+    limit: u64,
+    written: AtomicU64,
+    exceeded: Notify,
+}
+
+impl Flood {
+    /// Calls out beyond `limit` bytes.
+    pub(super) fn new(limit: u64) -> Arc<Self> {
+        Arc::new(Self {
+            limit,
+            written: AtomicU64::new(0),
+            exceeded: Notify::new(),
+        })
+    }
+
+    /// Returns when too much has been written.
+    pub(super) async fn exceeded(&self) {
+        self.exceeded.notified().await;
+    }
+
+    fn add(&self, count: u64) {
+        if self.written.fetch_add(count, Ordering::Relaxed) + count > self.limit {
+            self.exceeded.notify_one();
+        }
+    }
 }
 
 /// Reads one output in the background.
@@ -28,9 +60,13 @@ struct Kept {
 
 impl Reader {
     /// Starts reading; at most `cap` bytes are kept, the rest is read and dropped so that the writer never blocks.
-    pub(super) fn start(source: impl AsyncRead + Send + Unpin + 'static, cap: usize) -> Self {
+    pub(super) fn start(
+        source: impl AsyncRead + Send + Unpin + 'static,
+        cap: usize,
+        flood: Arc<Flood>,
+    ) -> Self {
         let kept = Arc::new(Mutex::new(Kept::default()));
-        let task = tokio::spawn(drain(source, cap, Arc::clone(&kept)));
+        let task = tokio::spawn(drain(source, cap, Arc::clone(&kept), flood));
         Self { kept, task }
     }
 
@@ -51,12 +87,18 @@ impl Reader {
     }
 }
 
-async fn drain(mut source: impl AsyncRead + Unpin, cap: usize, kept: Arc<Mutex<Kept>>) {
+async fn drain(
+    mut source: impl AsyncRead + Unpin,
+    cap: usize,
+    kept: Arc<Mutex<Kept>>,
+    flood: Arc<Flood>,
+) {
     let mut buffer = [0; 8192];
     while let Ok(count) = source.read(&mut buffer).await {
         if count == 0 {
             return;
         }
+        flood.add(count as u64);
         let mut kept = kept.lock().unwrap_or_else(PoisonError::into_inner);
         let room = cap.saturating_sub(kept.bytes.len()).min(count);
         kept.bytes.extend_from_slice(&buffer[..room]);
@@ -67,33 +109,39 @@ async fn drain(mut source: impl AsyncRead + Unpin, cap: usize, kept: Arc<Mutex<K
 #[cfg(test)]
 mod tests {
     use super::*;
+    use futures::FutureExt as _;
 
-    async fn read(bytes: &'static [u8], cap: usize) -> Output {
-        let mut reader = Reader::start(bytes, cap);
+    async fn read(bytes: &'static [u8], cap: usize, flood: &Arc<Flood>) -> Output {
+        let mut reader = Reader::start(bytes, cap, Arc::clone(flood));
         reader.end().await;
         reader.take()
     }
 
+    fn output(text: &str, truncated: bool) -> Output {
+        Output {
+            text: text.into(),
+            truncated,
+        }
+    }
+
     #[tokio::test]
     async fn what_exceeds_the_cap_is_dropped_and_said_so() {
-        assert_eq!(
-            read(b"abcdef", 4).await,
-            Output {
-                text: "abcd".into(),
-                truncated: true
-            }
-        );
-        assert_eq!(
-            read(b"abcd", 4).await,
-            Output {
-                text: "abcd".into(),
-                truncated: false
-            }
-        );
+        let flood = Flood::new(100);
+        assert_eq!(read(b"abcdef", 4, &flood).await, output("abcd", true));
+        assert_eq!(read(b"abcd", 4, &flood).await, output("abcd", false));
     }
 
     #[tokio::test]
     async fn bytes_that_are_no_text_are_replaced() {
-        assert_eq!(read(b"a\xff", 4).await.text, "a\u{fffd}");
+        assert_eq!(read(b"a\xff", 4, &Flood::new(100)).await.text, "a\u{fffd}");
+    }
+
+    #[tokio::test]
+    async fn a_flood_is_what_both_outputs_write_together() {
+        let flood = Flood::new(7);
+        read(b"abcd", 1, &flood).await;
+        assert!(flood.exceeded().now_or_never().is_none());
+        read(b"abcd", 1, &flood).await;
+        assert!(flood.exceeded().now_or_never().is_some());
     }
 }

@@ -1,58 +1,19 @@
 //! The routes of the interpreter.
 
-use super::execute::{ExecuteError, Execution, Python};
+use super::body::{ErrorCode, Failure, JsonBody};
+use super::confinement::{ConfinementAnswer, describe_confinement};
 use super::fingerprint::Fingerprint;
+use super::request::{ExecuteAnswer, ExecuteRequest};
+use super::run::{ExecuteError, Execution, Python};
 use crate::probe::{self, ProbeAnswer, ProbeRequest};
 use crate::server;
 use crate::telemetry::{ActiveSpan, Capture, SpanKind, header_context};
-use axum::extract::{DefaultBodyLimit, State};
+use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use opentelemetry_sdk::Resource;
 use portproof_proto::telemetry::RUN_CODE;
-use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
-use std::time::Duration;
-
-/// Time a program gets when the request names none, in seconds.
-const DEFAULT_SECONDS: u32 = 10;
-/// Longest time a request may name, in seconds.
-const MAX_SECONDS: u32 = 60;
-/// Largest request, in bytes.
-const MAX_REQUEST: usize = 256 << 10;
-
-/// Body of `POST /v1/execute`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct ExecuteRequest {
-    /// Python source.
-    pub code: String,
-    /// Longest time it may run, in seconds, at most 60.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub timeout_seconds: Option<u32>,
-}
-
-/// Answer to `POST /v1/execute`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct ExecuteAnswer {
-    /// What the program wrote to stdout.
-    pub stdout: String,
-    /// What it wrote to stderr.
-    pub stderr: String,
-    /// Its exit code; 128 + n after signal n.
-    pub exit_code: i32,
-    /// Whether it was ended because its time was over.
-    pub timed_out: bool,
-    /// Whether it wrote more than is kept.
-    pub truncated: bool,
-    /// The finished spans of this request: base64 of an OTLP `ExportTraceServiceRequest`. The caller relays them,
-    /// because this pod may not reach the collector.
-    pub spans: String,
-}
-
-type Failure = (StatusCode, Json<Value>);
 
 #[derive(Clone)]
 struct Interpreter {
@@ -66,7 +27,9 @@ pub fn router(python: Python, resource: Resource) -> Router {
         .route("/v1/execute", post(execute))
         .route("/v1/probe", post(probe))
         .route("/v1/fingerprint", get(fingerprint))
-        .layer(DefaultBodyLimit::max(MAX_REQUEST))
+        .route("/v1/confinement", get(confinement))
+        .fallback(no_route)
+        .method_not_allowed_fallback(no_method)
         .with_state(Interpreter { python, resource });
     server::with_health(router, server::always_ready())
 }
@@ -74,79 +37,107 @@ pub fn router(python: Python, resource: Resource) -> Router {
 async fn execute(
     State(interpreter): State<Interpreter>,
     headers: HeaderMap,
-    Json(request): Json<ExecuteRequest>,
+    JsonBody(request): JsonBody<ExecuteRequest>,
 ) -> Result<Json<ExecuteAnswer>, Failure> {
-    let capture = Capture::new(&interpreter.resource);
+    let Interpreter { python, resource } = &interpreter;
+    let settings = python.settings();
+    let limits = request.limits(&settings.limits)?;
+    let program = request.program(settings.files)?;
+    let capture = Capture::new(resource);
     let parent = header_context(&headers);
     let span = capture
         .telemetry()
         .span(format!("{RUN_CODE} python"), SpanKind::Server, &parent);
-    let execution = interpreter.run(&request).await;
+    let execution = python.execute(program, limits).await;
     describe(&span, &execution);
     drop(span);
     let execution = execution.map_err(|error| not_run(&error))?;
-    Ok(Json(answer(execution, capture.encode())))
-}
-
-impl Interpreter {
-    async fn run(&self, request: &ExecuteRequest) -> Result<Execution, ExecuteError> {
-        let seconds = request
-            .timeout_seconds
-            .unwrap_or(DEFAULT_SECONDS)
-            .clamp(1, MAX_SECONDS);
-        self.python
-            .execute(&request.code, Duration::from_secs(seconds.into()))
-            .await
-    }
+    Ok(Json(ExecuteAnswer::new(execution, capture.encode())))
 }
 
 fn describe(span: &ActiveSpan, execution: &Result<Execution, ExecuteError>) {
     span.set("code.language", "python");
     match execution {
-        Ok(execution) if execution.timed_out => span.fail("timeout", "the program was ended"),
         Ok(execution) => {
-            span.set("process.exit.code", i64::from(execution.exit_code));
-            if execution.exit_code != 0 {
-                span.fail(
-                    "exit_code",
-                    format!("the program ended with code {}", execution.exit_code),
-                );
-            }
+            tell_usage(span, execution);
+            tell_end(span, execution);
         }
         Err(error) => span.fail("not_run", error.to_string()),
     }
 }
 
-fn answer(execution: Execution, spans: String) -> ExecuteAnswer {
-    let Execution {
-        stdout,
-        stderr,
-        exit_code,
-        timed_out,
-        truncated,
-    } = execution;
-    ExecuteAnswer {
-        stdout,
-        stderr,
-        exit_code,
-        timed_out,
-        truncated,
-        spans,
+/// What differs from run to run and from cluster to cluster is told here and not in the tool's result.
+fn tell_usage(span: &ActiveSpan, execution: &Execution) {
+    let number = |value: u64| i64::try_from(value).unwrap_or(i64::MAX);
+    let usage = &execution.usage;
+    span.set("interpreter.ended_by", execution.ended_by.name());
+    span.set("interpreter.wall_ms", number(usage.wall_ms));
+    span.set("interpreter.cpu.user_ms", number(usage.user_cpu_ms));
+    span.set("interpreter.cpu.system_ms", number(usage.system_cpu_ms));
+    span.set("interpreter.left_over", number(usage.left_over));
+    if let Some(bytes) = usage.max_rss_bytes {
+        span.set("interpreter.max_rss_bytes", number(bytes));
+    }
+    let confinement = &execution.confinement;
+    span.set("interpreter.landlock", confinement.landlock.name());
+    span.set("interpreter.seccomp", confinement.seccomp.name());
+}
+
+fn tell_end(span: &ActiveSpan, execution: &Execution) {
+    if execution.timed_out() {
+        return span.fail("timeout", "the program was ended");
+    }
+    span.set("process.exit.code", i64::from(execution.exit_code));
+    if execution.exit_code != 0 {
+        let code = execution.exit_code;
+        span.fail("exit_code", format!("the program ended with code {code}"));
     }
 }
 
 fn not_run(error: &ExecuteError) -> Failure {
-    tracing::error!(%error, "the program was not run");
-    (
-        StatusCode::INTERNAL_SERVER_ERROR,
-        Json(json!({"error": error.to_string()})),
-    )
+    let (status, code) = match error {
+        ExecuteError::Busy(_) => (StatusCode::SERVICE_UNAVAILABLE, ErrorCode::Busy),
+        ExecuteError::Unconfined { .. } => (StatusCode::SERVICE_UNAVAILABLE, ErrorCode::Unconfined),
+        _ => (StatusCode::INTERNAL_SERVER_ERROR, ErrorCode::Internal),
+    };
+    let told = error as &dyn std::error::Error;
+    if code == ErrorCode::Busy {
+        tracing::warn!(error = told, "a program was turned away");
+    } else {
+        tracing::error!(error = told, "the program was not run");
+    }
+    Failure::new(status, code, error.to_string())
 }
 
-async fn probe(Json(request): Json<ProbeRequest>) -> Json<ProbeAnswer> {
+async fn probe(JsonBody(request): JsonBody<ProbeRequest>) -> Json<ProbeAnswer> {
     Json(probe::run(&request).await)
 }
 
 async fn fingerprint() -> Json<Fingerprint> {
     Json(Fingerprint::read())
+}
+
+async fn confinement(
+    State(interpreter): State<Interpreter>,
+) -> Result<Json<ConfinementAnswer>, Failure> {
+    let python = &interpreter.python;
+    let found = python.confinement().await;
+    let found = found.map_err(|error| not_run(&error))?;
+    Ok(Json(describe_confinement(found, python.settings())))
+}
+
+async fn no_route() -> Failure {
+    Failure::new(
+        StatusCode::NOT_FOUND,
+        ErrorCode::NotFound,
+        "there is no such route; see `POST /v1/execute`, `POST /v1/probe`, `GET /v1/fingerprint`, `GET /v1/confinement`",
+    )
+}
+
+async fn no_method() -> Failure {
+    Failure::new(
+        StatusCode::METHOD_NOT_ALLOWED,
+        ErrorCode::MethodNotAllowed,
+        "the route is called by another method",
+    )
 }

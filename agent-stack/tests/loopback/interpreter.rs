@@ -1,17 +1,56 @@
-//! The interpreter confines what it runs. Needs a `python3` on the path, or `PYTHON`.
+//! The interpreter runs Python and confines what it runs. Needs a `python3` in `/usr/bin`, or `PYTHON`.
+
+mod confinement;
+mod requests;
+mod server;
+mod torture;
 
 use crate::stack;
-use agent_stack::interpreter::{self, ExecuteAnswer, Execution, Python, Settings};
+use agent_stack::interpreter::{
+    self, EndedBy, Execution, InnerPath, Limits, Program, Python, Settings, WantedLimits,
+};
 use agent_stack::telemetry::{Capture, resource};
 use serde_json::{Value, json};
-use std::path::{Path, PathBuf};
+use server::Server;
+use std::path::PathBuf;
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 const LONG: Duration = Duration::from_mins(1);
 
+fn limits(python: &Python, wanted: WantedLimits) -> Limits {
+    python.settings().limits.resolve(&wanted).unwrap()
+}
+
 async fn run(code: &str) -> Execution {
-    stack::python().execute(code, LONG).await.unwrap()
+    run_within(code, WantedLimits::default()).await
+}
+
+async fn run_within(code: &str, wanted: WantedLimits) -> Execution {
+    let python = stack::python();
+    let limits = limits(&python, wanted);
+    python.execute(Program::new(code), limits).await.unwrap()
+}
+
+/// Settings whose launcher lets `script` stand in for what confines a program and becomes it: a kernel without Landlock
+/// and seccomp.
+fn unconfined(directory: &std::path::Path, script: &str) -> Settings {
+    use std::os::unix::fs::PermissionsExt as _;
+    let real = env!("CARGO_BIN_EXE_agent-stack");
+    let ready = json!({"ready": {"landlock": "unsupported", "landlockAbi": 0, "seccomp": "unsupported", "noNewPrivs": false}});
+    let path = directory.join("launcher");
+    let text = format!(
+        "#!/bin/sh\n[ \"$1\" = run-limited ] && exec {real} \"$@\"\necho '{ready}' >&0\nexec </dev/null\n{script}\n"
+    );
+    std::fs::write(&path, text).unwrap();
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
+    Settings::new(path, PathBuf::from("python3"))
+}
+
+fn is_running(pid: &str) -> bool {
+    let status =
+        std::fs::read_to_string(format!("/proc/{}/status", pid.trim())).unwrap_or_default();
+    !status.is_empty() && !status.contains("State:\tZ")
 }
 
 #[tokio::test]
@@ -21,25 +60,40 @@ async fn output_and_exit_code_come_back() {
         (done.stdout.as_str(), done.stderr.as_str(), done.exit_code),
         ("out\n", "err\n", 3)
     );
-    assert!(!done.timed_out && !done.truncated);
+    assert_eq!((done.ended_by, done.truncated), (EndedBy::Exited, false));
 }
 
 #[tokio::test]
 async fn a_program_that_takes_too_long_is_ended_with_its_children() {
     let code =
         "import os, time\nif os.fork() == 0: print(os.getpid(), flush=True)\ntime.sleep(600)";
-    let done = stack::python()
-        .execute(code, Duration::from_secs(4))
-        .await
-        .unwrap();
-    assert!(done.timed_out);
-    assert_eq!(done.exit_code, 128 + 9);
-    let child: u32 = done.stdout.trim().parse().unwrap();
-    let status = std::fs::read_to_string(format!("/proc/{child}/status")).unwrap_or_default();
-    assert!(
-        status.is_empty() || status.contains("State:\tZ"),
-        "the child outlives its program: {status}"
-    );
+    let wanted = WantedLimits {
+        wall_seconds: Some(3),
+        ..WantedLimits::default()
+    };
+    let done = run_within(code, wanted).await;
+    assert_eq!((done.ended_by, done.exit_code), (EndedBy::WallClock, 137));
+    assert!(done.timed_out() && done.usage.left_over == 1, "{done:?}");
+    assert!(done.stdout.trim().parse::<u32>().is_ok(), "{done:?}");
+    assert!(!is_running(&done.stdout), "the child outlives its program");
+}
+
+#[tokio::test]
+async fn processor_time_has_a_limit_of_its_own() {
+    let wanted = WantedLimits {
+        cpu_seconds: Some(1),
+        wall_seconds: Some(60),
+        ..WantedLimits::default()
+    };
+    let ignoring = "import signal\nsignal.signal(signal.SIGXCPU, signal.SIG_IGN)\nwhile True: pass";
+    for code in ["while True: pass", ignoring] {
+        let done = run_within(code, wanted).await;
+        assert_eq!(done.ended_by, EndedBy::Cpu, "{done:?}");
+        assert!(
+            done.exit_code > 128 && done.usage.user_cpu_ms >= 500,
+            "{done:?}"
+        );
+    }
 }
 
 #[tokio::test]
@@ -53,8 +107,8 @@ async fn output_beyond_the_cap_is_dropped() {
 
 #[tokio::test]
 async fn memory_beyond_the_limit_is_refused() {
-    let done = run("x = bytearray(1 << 30)").await;
-    assert_eq!(done.exit_code, 1);
+    let done = run("x = bytearray(10 << 30)").await;
+    assert_eq!((done.exit_code, done.ended_by), (1, EndedBy::Exited));
     assert!(done.stderr.contains("MemoryError"), "{}", done.stderr);
 }
 
@@ -65,122 +119,197 @@ async fn a_file_beyond_the_limit_is_refused() {
 }
 
 #[tokio::test]
-async fn the_environment_is_empty_and_the_directory_its_own() {
-    let code = "import os\nprint(sorted(os.environ), sorted(os.listdir('.')))";
-    let done = run(code).await;
-    let variables: Vec<&str> = done
-        .stdout
-        .split('[')
-        .nth(1)
-        .unwrap()
-        .split('\'')
-        .filter(|part| part.contains('_'))
-        .collect();
-    assert!(
-        variables.iter().all(|name| name.starts_with("LC_")),
-        "{}",
-        done.stdout
+async fn limits_are_those_asked_for_and_usage_is_told() {
+    let wanted = WantedLimits {
+        memory_bytes: Some(64 << 20),
+        open_files: Some(10),
+        ..WantedLimits::default()
+    };
+    let code = "import resource, time\ntime.sleep(.3)\n\
+        print(resource.getrlimit(resource.RLIMIT_AS)[0], resource.getrlimit(resource.RLIMIT_NOFILE)[1])";
+    let done = run_within(code, wanted).await;
+    assert_eq!(done.stdout, "67108864 10\n", "{done:?}");
+    assert_eq!(
+        (done.limits.memory_bytes, done.limits.open_files),
+        (64 << 20, 10)
     );
+    assert!(done.usage.wall_ms >= 300, "{:?}", done.usage);
     assert!(
-        done.stdout.contains("'TMPDIR'") && done.stdout.ends_with("['main.py']\n"),
-        "{}",
-        done.stdout
+        done.usage.max_rss_bytes.unwrap() > 1 << 20,
+        "{:?}",
+        done.usage
+    );
+    assert_eq!(done.usage.max_processes, Some(1));
+}
+
+#[tokio::test]
+async fn the_environment_is_empty_but_for_the_workspace_and_the_language() {
+    let done = run(
+        "import os\nprint(sorted(os.environ), os.listdir('.'), os.environ['HOME'] == os.getcwd())",
+    )
+    .await;
+    assert_eq!(done.stdout, "['HOME', 'LANG', 'TMPDIR'] ['main.py'] True\n");
+}
+
+#[tokio::test]
+async fn a_traceback_is_the_same_in_every_workspace() {
+    let done = run("def f():\n    raise ValueError('no')\nf()").await;
+    assert_eq!(
+        done.stderr,
+        "Traceback (most recent call last):\n  File \"/proc/self/cwd/main.py\", line 3, in <module>\n    f()\n  \
+         File \"/proc/self/cwd/main.py\", line 2, in f\n    raise ValueError('no')\nValueError: no\n"
+    );
+}
+
+#[tokio::test]
+async fn files_come_with_the_program_and_go_with_the_answer() {
+    let python = stack::python();
+    let file =
+        |path: &str, content: &str| (InnerPath::parse(path).unwrap(), content.as_bytes().to_vec());
+    let code = "import helper, os\nnumbers = open('in/numbers').read().split()\nos.mkdir('out')\n\
+        open('out/sum', 'w').write(str(helper.total(numbers)))\nopen('in/numbers', 'a').write(' 4')";
+    let program = Program {
+        code: code.into(),
+        files: vec![
+            file("in/numbers", "1 2 3"),
+            file(
+                "helper.py",
+                "def total(numbers): return sum(map(int, numbers))",
+            ),
+        ],
+    };
+    let limits = limits(&python, WantedLimits::default());
+    let done = python.execute(program, limits).await.unwrap();
+    let files = done.files.files.iter();
+    let files: Vec<_> = files
+        .map(|file| (file.path.as_str(), file.content.as_slice()))
+        .collect();
+    assert_eq!(
+        files,
+        [("in/numbers", &b"1 2 3 4"[..]), ("out/sum", b"6")],
+        "{done:?}"
     );
 }
 
 #[tokio::test]
 async fn nothing_of_a_program_stays_on_disk() {
-    let done = run("import os; print(os.getcwd())").await;
+    let code = "import os\nfor _ in range(200): os.mkdir('d'); os.chdir('d')\nos.chmod('.', 0); print(os.environ['HOME'])";
+    let done = run(code).await;
     let directory = PathBuf::from(done.stdout.trim());
-    assert!(
-        directory.is_absolute() && !directory.exists(),
-        "{}",
-        directory.display()
-    );
-}
-
-#[tokio::test]
-async fn a_program_cannot_gain_privileges() {
-    let done =
-        run("print([l for l in open('/proc/self/status') if l.startswith('NoNewPrivs')])").await;
-    assert!(done.stdout.contains("\\t1"), "{}", done.stdout);
+    assert!(directory.is_absolute() && !directory.exists(), "{done:?}");
 }
 
 #[tokio::test]
 async fn a_python_that_is_not_there_is_told_and_not_taken_for_a_result() {
-    let settings = Settings::new(
-        PathBuf::from("/nonexistent/agent-stack"),
-        PathBuf::from("python3"),
-    );
-    let error = Python::new(settings)
-        .execute("print(1)", LONG)
-        .await
-        .unwrap_err();
-    assert!(error.to_string().contains("cannot be started"), "{error}");
+    let launcher = PathBuf::from(env!("CARGO_BIN_EXE_agent-stack"));
+    for (launcher, python, reason) in [
+        (
+            "/nonexistent/agent-stack".into(),
+            "python3",
+            "`/nonexistent/agent-stack` cannot be started",
+        ),
+        (
+            launcher,
+            "/nonexistent/python3",
+            "`/nonexistent/python3` cannot be run: No such file or directory",
+        ),
+    ] {
+        let python = Python::new(Settings::new(launcher, PathBuf::from(python)));
+        let limits = limits(&python, WantedLimits::default());
+        let error = python
+            .execute(Program::new("print(1)"), limits)
+            .await
+            .unwrap_err();
+        assert!(error.to_string().contains(reason), "{error}");
+    }
 }
 
-/// Leaves its group, says so to its parent, and stays.
-const ESCAPE: &str = "
+/// Becomes a daemon: forks twice, leaves the session where it may, and stays.
+const DAEMON: &str = "
 import os, time
 reader, writer = os.pipe()
 if os.fork() == 0:
-    os.setsid()
-    print(os.getpid(), flush=True)
-    os.write(writer, b'.')
-    time.sleep(600)
+    try: os.setsid()
+    except PermissionError: pass
+    if os.fork() == 0:
+        print(os.getpid(), flush=True)
+        os.write(writer, b'.')
+        time.sleep(600)
+    os._exit(0)
 os.read(reader, 1)
 ";
 
-/// In a process of its own, because adopting orphans changes the whole process.
 #[tokio::test]
-async fn a_process_that_left_its_group_is_ended_when_the_program_is_done() {
-    let address = std::net::TcpListener::bind(("127.0.0.1", 0))
-        .unwrap()
-        .local_addr()
-        .unwrap();
-    let mut server = tokio::process::Command::new(env!("CARGO_BIN_EXE_agent-stack"))
-        .args(["interpreter", "--port", &address.port().to_string()])
-        .env(
-            "PYTHON",
-            std::env::var_os("PYTHON").unwrap_or_else(|| "/usr/bin/python3".into()),
-        )
-        .kill_on_drop(true)
-        .spawn()
-        .unwrap();
-    let client = agent_stack::http_client::client(LONG).unwrap();
-    while client
-        .get(format!("http://{address}/healthz"))
-        .send()
-        .await
-        .is_err()
-    {
-        assert!(
-            server.try_wait().unwrap().is_none(),
-            "the interpreter ended"
-        );
-        tokio::task::yield_now().await;
-    }
-    let sent = client
-        .post(format!("http://{address}/v1/execute"))
-        .json(&json!({"code": ESCAPE}));
-    let answer: ExecuteAnswer = sent.send().await.unwrap().json().await.unwrap();
-    let escaped = answer.stdout.trim();
-    assert!(escaped.parse::<u32>().is_ok(), "{answer:?}");
+async fn a_daemon_ends_with_its_own_run_while_another_goes_on() {
+    let python = stack::python();
+    let limits = limits(&python, WantedLimits::default());
+    let mut other = Box::pin(python.execute(Program::new("import time; time.sleep(600)"), limits));
+    let first = tokio::select! {
+        first = python.execute(Program::new(DAEMON), limits) => first.unwrap(),
+        other = &mut other => panic!("{other:?}"),
+    };
+    assert!(first.stdout.trim().parse::<u32>().is_ok(), "{first:?}");
     assert!(
-        !Path::new("/proc").join(escaped).exists(),
-        "process {escaped} outlives its program"
+        !is_running(&first.stdout),
+        "the daemon outlives its program"
     );
-    server.kill().await.unwrap();
+    assert_eq!(first.usage.left_over, 1);
+}
+
+#[tokio::test]
+async fn without_seccomp_what_left_the_session_is_ended_by_its_ancestry() {
+    let directory = tempfile::tempdir().unwrap();
+    let python = Python::new(unconfined(
+        directory.path(),
+        "exec /usr/bin/python3 main.py",
+    ));
+    let limits = limits(&python, WantedLimits::default());
+    let done = python.execute(Program::new(DAEMON), limits).await.unwrap();
+    assert!(done.stdout.trim().parse::<u32>().is_ok(), "{done:?}");
+    assert!(!is_running(&done.stdout), "the daemon outlives its program");
+    assert_eq!(done.confinement.seccomp, interpreter::Layer::Unsupported);
+}
+
+#[tokio::test]
+async fn a_supervisor_that_is_killed_takes_its_program_with_it() {
+    let server = Server::start(&[]).await;
+    let call = server.send(json!({"code": "import time; time.sleep(600)", "timeoutSeconds": 60}));
+    let (answer, program) = tokio::join!(call, async {
+        let program = server.program().await;
+        server.kill_supervisor();
+        program
+    });
+    let (status, answer) = answer;
+    assert_eq!(
+        (status, &answer["error"]["code"]),
+        (500, &json!("internal")),
+        "{answer}"
+    );
+    assert!(!is_running(&program), "the program outlives its supervisor");
+    server.still_serves().await;
+}
+
+#[tokio::test]
+async fn a_run_that_nobody_waits_for_is_ended() {
+    let server = Server::start(&[]).await;
+    let program = {
+        let call =
+            server.send(json!({"code": "import time; time.sleep(600)", "timeoutSeconds": 60}));
+        tokio::select! {
+            answer = call => panic!("{answer:?}"),
+            program = server.program() => program,
+        }
+    };
+    server.becomes_childless().await;
+    assert!(!is_running(&program));
+    server.still_serves().await;
 }
 
 #[tokio::test]
 async fn the_answer_carries_the_span_of_the_run() {
     let shutdown = CancellationToken::new();
-    let address = stack::start(
-        interpreter::router(stack::python(), resource("interpreter", |_| None)),
-        &shutdown,
-    )
-    .await;
+    let router = interpreter::router(stack::python(), resource("interpreter", |_| None));
+    let address = stack::start(router, &shutdown).await;
     let client = agent_stack::http_client::client(LONG).unwrap();
     let sent = client
         .post(format!("http://{address}/v1/execute"))
@@ -189,13 +318,28 @@ async fn the_answer_carries_the_span_of_the_run() {
             format!("00-{}-{}-01", stack::TRACE, stack::ROOT),
         )
         .json(&json!({"code": "print(6 * 7)"}));
-    let mut answer: Value = sent.send().await.unwrap().json().await.unwrap();
-    let spans = answer.as_object_mut().unwrap().remove("spans").unwrap();
+    let answer: Value = sent.send().await.unwrap().json().await.unwrap();
+    let members = [
+        "stdout",
+        "stderr",
+        "exitCode",
+        "timedOut",
+        "truncated",
+        "endedBy",
+    ];
+    let told = members.map(|member| answer[member].clone());
     assert_eq!(
-        answer,
-        json!({"stdout": "42\n", "stderr": "", "exitCode": 0, "timedOut": false, "truncated": false})
+        told,
+        [
+            json!("42\n"),
+            json!(""),
+            json!(0),
+            json!(false),
+            json!(false),
+            json!("exited")
+        ]
     );
-    let export = Capture::decode(spans.as_str().unwrap()).unwrap();
+    let export = Capture::decode(answer["spans"].as_str().unwrap()).unwrap();
     let span = &export.resource_spans[0].scope_spans[0].spans[0];
     assert_eq!(
         (
@@ -203,6 +347,11 @@ async fn the_answer_carries_the_span_of_the_run() {
             hex::encode(&span.parent_span_id).as_str()
         ),
         ("run_code python", stack::ROOT)
+    );
+    assert!(
+        span.attributes
+            .iter()
+            .any(|attribute| attribute.key == "interpreter.wall_ms")
     );
     shutdown.cancel();
 }

@@ -168,6 +168,61 @@ fn only_the_tool_gateway_gets_a_token_of_the_api_server() {
     }
 }
 
+/// The pods that run untrusted code are its walls: each of these properties is one.
+#[test]
+fn the_interpreter_stands_apart_from_node_and_cluster() {
+    let objects = all_objects(&plan(&[]));
+    for part in [Part::Interpreter, Part::ProbeControl] {
+        let pod = pod(&objects, part);
+        for absent in [
+            "hostNetwork",
+            "hostPID",
+            "hostIPC",
+            "hostUsers",
+            "shareProcessNamespace",
+            "serviceAccountName",
+        ] {
+            assert!(pod.get(absent).is_none(), "{part:?} {absent}");
+        }
+        assert_eq!(pod["automountServiceAccountToken"], false);
+        assert_eq!(pod["enableServiceLinks"], false);
+        assert_eq!(pod["securityContext"]["runAsUser"], 65532);
+        let volumes = pod["volumes"].as_array().unwrap();
+        assert!(
+            volumes
+                .iter()
+                .all(|volume| volume.get("emptyDir").is_some()),
+            "{volumes:?}"
+        );
+        assert_eq!(pod["containers"].as_array().unwrap().len(), 1);
+    }
+    assert_eq!(pod(&objects, Part::Interpreter)["dnsPolicy"], "None");
+}
+
+/// Memory and disk of all programs at their limits, with the sandbox's own needs beside them.
+#[test]
+fn programs_at_their_limits_fit_into_the_pod() {
+    use clap::Parser as _;
+    let objects = all_objects(&plan(&[]));
+    for part in [Part::Interpreter, Part::ProbeControl] {
+        let pod = pod(&objects, part);
+        let arguments = pod["containers"][0]["args"].as_array().unwrap();
+        let line = arguments.iter().map(|argument| argument.as_str().unwrap());
+        let line = std::iter::once("agent-stack").chain(line);
+        let crate::cli::Part::Interpreter(flags) = crate::cli::Cli::parse_from(line).part else {
+            panic!("{arguments:?}")
+        };
+        let mebibytes = |pointer: &str| {
+            let text = pod.pointer(pointer).unwrap().as_str().unwrap();
+            text.strip_suffix("Mi").unwrap().parse::<u64>().unwrap() << 20
+        };
+        let programs = flags.concurrency as u64;
+        let memory = mebibytes("/containers/0/resources/limits/memory");
+        assert!(programs * flags.limits.max_memory + (96 << 20) <= memory);
+        assert!(programs * flags.limits.max_disk * 2 <= mebibytes("/volumes/0/emptyDir/sizeLimit"));
+    }
+}
+
 #[test]
 fn the_interpreter_may_reach_the_tool_gateway_and_nothing_else() {
     let objects = all_objects(&plan(&[]));

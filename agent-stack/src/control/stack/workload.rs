@@ -38,13 +38,39 @@ const SMALL: Size = Size {
     cpu_limit: "1",
     memory_limit: "96Mi",
 };
-/// The interpreter: CPython, and under gVisor also the sandbox's own kernel.
+/// The interpreter: programs at their limits ([`INTERPRETER_FLAGS`]), and under gVisor also the sandbox's own kernel.
 const SANDBOX: Size = Size {
     cpu: "50m",
     memory: "128Mi",
     cpu_limit: "1",
-    memory_limit: "384Mi",
+    memory_limit: "640Mi",
 };
+/// The same interpreter, idle but for probes.
+const SANDBOX_CONTROL: Size = Size {
+    cpu: SMALL.cpu,
+    memory: SMALL.memory,
+    ..SANDBOX
+};
+
+/// Four programs at 128 MiB each fit into the pod's memory, and at 16 MiB of files each into its volume, so that no
+/// program can make the kernel or the kubelet end the pod. The pod's writable directories are emptied between programs:
+/// under a runtime without Landlock they would be a way from one to the next.
+const INTERPRETER_FLAGS: [&str; 14] = [
+    "--concurrency",
+    "4",
+    "--max-processes",
+    "32",
+    "--max-memory",
+    "134217728",
+    "--max-disk",
+    "16777216",
+    "--workspaces",
+    "/tmp/runs",
+    "--wipe",
+    "/tmp",
+    "--wipe",
+    "/dev/shm",
+];
 
 /// The Deployment of a part; `arguments` are those of the binary.
 pub(super) fn deployment(plan: &Plan, part: Part, arguments: Vec<String>) -> Deployment {
@@ -99,6 +125,7 @@ pub(super) fn arguments(plan: &Plan, part: Part) -> Vec<String> {
         }
         // Requests through the Gateway carry its host name.
         Part::ToolGateway => add(&["--allowed-host", &plan.hostname]),
+        Part::Interpreter | Part::ProbeControl => add(&INTERPRETER_FLAGS),
         _ => {}
     }
     arguments.extend(
@@ -189,7 +216,7 @@ fn pod(plan: &Plan, part: Part, arguments: Vec<String>) -> PodSpec {
         volumes: Some(vec![Volume {
             name: "tmp".into(),
             empty_dir: Some(EmptyDirVolumeSource {
-                size_limit: Some(Quantity("32Mi".into())),
+                size_limit: Some(Quantity(scratch(part).to_owned())),
                 ..EmptyDirVolumeSource::default()
             }),
             ..Volume::default()
@@ -198,15 +225,23 @@ fn pod(plan: &Plan, part: Part, arguments: Vec<String>) -> PodSpec {
     }
 }
 
+/// Room for temporary files.
+fn scratch(part: Part) -> &'static str {
+    match part {
+        Part::Interpreter | Part::ProbeControl => "128Mi",
+        _ => "32Mi",
+    }
+}
+
 fn is_model(part: Part) -> bool {
     matches!(part, Part::ModelStable | Part::ModelCanary)
 }
 
 fn container(plan: &Plan, part: Part, arguments: Vec<String>) -> Container {
-    let size = if part == Part::Interpreter {
-        SANDBOX
-    } else {
-        SMALL
+    let size = match part {
+        Part::Interpreter => SANDBOX,
+        Part::ProbeControl => SANDBOX_CONTROL,
+        _ => SMALL,
     };
     Container {
         name: part.name().to_owned(),

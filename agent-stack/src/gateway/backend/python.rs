@@ -7,6 +7,18 @@ use serde_json::{Value, json};
 
 const EXECUTE: &str = "/v1/execute";
 
+/// What the caller of the tool is told: the program's own doing, which is the same wherever it runs. Times, memory, limits
+/// and confinement differ from run to run and from cluster to cluster, and a result that holds them could not be compared;
+/// they are attributes of the interpreter's span. Files are not part of the tool.
+const TOLD: [&str; 6] = [
+    "stdout",
+    "stderr",
+    "exitCode",
+    "timedOut",
+    "truncated",
+    "endedBy",
+];
+
 pub(super) async fn call(
     peer: &Peer<'_>,
     relay: &SpanRelay,
@@ -31,15 +43,22 @@ pub(super) async fn call(
         .client
         .post(format!("http://{service_name}:{port}{EXECUTE}"))
         .json(&request);
-    let mut value = peer.send(&target, sent).await?;
-    if let Some(spans) = value
-        .as_object_mut()
-        .and_then(|members| members.remove("spans"))
-    {
-        forward(relay, &spans, peer.parent);
+    let mut answer = peer.send(&target, sent).await?;
+    if let Some(spans) = answer.get("spans") {
+        forward(relay, spans, peer.parent);
     }
-    let is_error = failed(&value);
-    Ok(Answer { value, is_error })
+    retain_told(&mut answer);
+    let is_error = failed(&answer);
+    Ok(Answer {
+        value: answer,
+        is_error,
+    })
+}
+
+fn retain_told(answer: &mut Value) {
+    if let Some(members) = answer.as_object_mut() {
+        members.retain(|name, _| TOLD.contains(&name.as_str()));
+    }
 }
 
 /// A program that was ended or ended with another code than 0 has failed.
@@ -54,5 +73,36 @@ fn forward(relay: &SpanRelay, spans: &Value, call: &ActiveSpan) {
         Ok(Ok(())) => {}
         Ok(Err(error)) => tracing::warn!(%error, "spans of the interpreter are not relayed"),
         Err(error) => tracing::warn!(%error, "spans of the interpreter cannot be read"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_differs_between_clusters_is_not_told() {
+        let told = json!({"stdout": "1\n", "stderr": "", "exitCode": 0, "timedOut": false, "truncated": false,
+            "endedBy": "exited"});
+        let mut answer = told.clone();
+        for (name, value) in [
+            ("usage", json!({"wallMs": 17})),
+            ("confinement", json!({"landlock": "unsupported"})),
+            ("limits", json!({"wallSeconds": 20})),
+            ("files", json!([])),
+            ("filesOmitted", json!(0)),
+            ("spans", json!("")),
+        ] {
+            answer[name] = value;
+        }
+        retain_told(&mut answer);
+        assert_eq!(answer, told);
+    }
+
+    #[test]
+    fn a_program_that_was_ended_or_says_so_has_failed() {
+        assert!(!failed(&json!({"timedOut": false, "exitCode": 0})));
+        assert!(failed(&json!({"timedOut": true, "exitCode": 0})));
+        assert!(failed(&json!({"timedOut": false, "exitCode": 1})));
     }
 }
