@@ -1,6 +1,7 @@
 //! The command line of `agent-stack`: which part of the stack this process is.
 
 use crate::agent::{self, AgentArgs};
+use crate::all::{self, AllArgs};
 use crate::catalog::{self, CatalogArgs};
 use crate::gateway::{self, GatewayArgs};
 use crate::http_client::install_crypto;
@@ -26,6 +27,8 @@ pub struct Cli {
 /// The parts of the stack.
 #[derive(Subcommand, Debug)]
 pub enum Part {
+    /// Every role in this process on loopback, with tools from a folder in place of a cluster.
+    All(AllArgs),
     /// OpenAI-compatible model server.
     Model(ModelArgs),
     /// Tool gateway: an MCP server for the Tool objects of its namespace.
@@ -67,7 +70,7 @@ impl Cli {
 
 /// Two workers at least: the exporter of spans blocks one of them while it needs another.
 fn serve(part: Part) -> anyhow::Result<()> {
-    log_to_stderr();
+    log_to_stderr(quiet(&part));
     install_crypto();
     tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
@@ -78,6 +81,7 @@ fn serve(part: Part) -> anyhow::Result<()> {
 
 async fn run(part: Part) -> anyhow::Result<()> {
     match part {
+        Part::All(args) => Ok(all::run(args).await?),
         Part::Model(args) => Ok(model::run(args).await?),
         Part::Gateway(args) => Ok(gateway::run(args).await?),
         Part::Interpreter(args) => Ok(interpreter::run(args).await?),
@@ -89,9 +93,14 @@ async fn run(part: Part) -> anyhow::Result<()> {
     }
 }
 
-fn log_to_stderr() {
-    let filter =
-        EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info,rmcp=warn"));
+/// A person who tries the stack reads stdout; what every role logs would get in between.
+const fn quiet(part: &Part) -> bool {
+    matches!(part, Part::All(_))
+}
+
+fn log_to_stderr(quiet: bool) {
+    let usual = if quiet { "warn" } else { "info,rmcp=warn" };
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(usual));
     tracing_subscriber::fmt()
         .json()
         .with_env_filter(filter)

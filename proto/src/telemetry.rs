@@ -58,6 +58,11 @@ pub const NAMESPACE_NAME: &str = "k8s.namespace.name";
 pub const ARGS_DIGEST: &str = "portproof.tool.args.sha256";
 /// Digest of the canonical result of a tool call.
 pub const RESULT_DIGEST: &str = "portproof.tool.result.sha256";
+/// Which attempt of a call a CLIENT span stands for, from 1.
+pub const ATTEMPT: &str = "portproof.call.attempt";
+/// Member of a tool result's `_meta` with the class of a failure (`timeout`, `invalid_result`, ...): MCP has only
+/// `isError` and a text, and a caller shall not have to read the text.
+pub const ERROR_META: &str = "portproof.dev/error-type";
 /// Number of steps of a plan.
 pub const PLAN_STEPS: &str = "portproof.plan.step_count";
 /// Id of the task.

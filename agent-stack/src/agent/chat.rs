@@ -1,5 +1,6 @@
 //! Asks the model, with one CLIENT span for each request.
 
+use super::retry::{Attempts, RetryPolicy};
 use crate::http_client::{self, HttpError, read_body};
 use crate::model::openai::{ChatRequest, ChatResponse, Choice};
 use crate::telemetry::{ActiveSpan, SpanKind, TRACEPARENT, Telemetry};
@@ -29,6 +30,12 @@ pub enum ChatError {
     /// No answer.
     #[error("the model does not answer")]
     Transport(#[source] HttpError),
+    /// No answer in time.
+    #[error("the model did not answer within {} s", limit.as_secs_f64())]
+    Timeout {
+        /// The time it had.
+        limit: Duration,
+    },
     /// An error status.
     #[error("the model server answered {status}")]
     Status {
@@ -48,7 +55,19 @@ impl ChatError {
         match self {
             Self::Status { status } => status.as_str().to_owned(),
             Self::Json(_) | Self::Empty => "invalid_answer".to_owned(),
+            Self::Timeout { .. } => "timeout".to_owned(),
             Self::Url { .. } | Self::Client(_) | Self::Transport(_) => "transport".to_owned(),
+        }
+    }
+
+    /// Whether the same request may be answered a moment later. Asking a model changes nothing, so asking again is safe.
+    fn is_transient(&self) -> bool {
+        match self {
+            Self::Transport(_) | Self::Timeout { .. } => true,
+            Self::Status { status } => {
+                *status == StatusCode::TOO_MANY_REQUESTS || status.is_server_error()
+            }
+            Self::Url { .. } | Self::Client(_) | Self::Json(_) | Self::Empty => false,
         }
     }
 }
@@ -73,6 +92,13 @@ pub struct Chat {
     model: String,
 }
 
+/// Until when, and how often, the model is asked.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Patience {
+    pub(super) policy: RetryPolicy,
+    pub(super) until: tokio::time::Instant,
+}
+
 /// What the model said, and which backend said it.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Reply {
@@ -80,6 +106,8 @@ pub(super) struct Reply {
     pub(super) prompt_tokens: u32,
     pub(super) completion_tokens: u32,
     pub(super) backend: String,
+    /// How often it was asked.
+    pub(super) attempts: u32,
 }
 
 impl Chat {
@@ -105,20 +133,49 @@ impl Chat {
         })
     }
 
-    /// Asks the model; the span of the request is a child of `parent`.
+    /// Asks the model, again where that may help; the span of each request is a child of `parent`.
     pub(super) async fn ask(
         &self,
         mut request: ChatRequest,
+        patience: Patience,
         telemetry: &Telemetry,
         parent: &ActiveSpan,
     ) -> Result<Reply, ChatError> {
         self.model.clone_into(&mut request.model);
-        let span = self.span(telemetry, parent);
-        let reply = self.send(&request, &span).await;
+        let mut attempts = patience.policy.begin(patience.until);
+        loop {
+            let span = self.span(telemetry, parent);
+            span.set(attributes::ATTEMPT, i64::from(attempts.number()));
+            let reply = self.attempt(&request, &attempts, &span).await;
+            match reply {
+                Err(error) if error.is_transient() => {
+                    drop(span);
+                    tracing::info!(%error, attempt = attempts.number(), "the model did not answer");
+                    if !attempts.again().await {
+                        return Err(error);
+                    }
+                }
+                reply => return reply,
+            }
+        }
+    }
+
+    async fn attempt(
+        &self,
+        request: &ChatRequest,
+        attempts: &Attempts,
+        span: &ActiveSpan,
+    ) -> Result<Reply, ChatError> {
+        let limit = attempts.limit();
+        let sent = tokio::time::timeout(limit, self.send(request, span)).await;
+        let reply = sent.unwrap_or(Err(ChatError::Timeout { limit }));
         if let Err(error) = &reply {
             span.fail(error.error_type(), error.to_string());
         }
-        reply
+        reply.map(|reply| Reply {
+            attempts: attempts.number(),
+            ..reply
+        })
     }
 
     fn span(&self, telemetry: &Telemetry, parent: &ActiveSpan) -> ActiveSpan {
@@ -177,6 +234,7 @@ async fn read(answer: reqwest::Response, span: &ActiveSpan) -> Result<Reply, Cha
         prompt_tokens: usage.prompt_tokens,
         completion_tokens: usage.completion_tokens,
         backend,
+        attempts: 1,
     })
 }
 

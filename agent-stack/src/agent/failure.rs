@@ -1,8 +1,10 @@
 //! Why a task failed, and in which part of the stack.
 
 use super::chat::ChatError;
-use super::event::{AgentEvent, FailedPart};
+use super::event::{AgentEvent, CallOutcome, FailedPart};
+use super::evidence::Ledger;
 use super::mcp::McpError;
+use super::output::OutputSchemaError;
 use crate::plan::PlanError;
 use std::error::Error as _;
 
@@ -21,12 +23,23 @@ pub enum TaskError {
     /// The tool gateway.
     #[error("the tool gateway failed")]
     Mcp(#[source] McpError),
-    /// A tool.
-    #[error("the tool `{tool}` failed: {message}")]
-    Tool {
+    /// What a tool promises cannot be checked.
+    #[error("the results of `{tool}` cannot be checked")]
+    OutputSchema {
         /// Name of the tool.
         tool: String,
-        /// What it said.
+        /// What is wrong with its schema.
+        #[source]
+        source: OutputSchemaError,
+    },
+    /// A call of a tool.
+    #[error("the tool `{tool}` {}: {message}", became(*outcome))]
+    Call {
+        /// Name of the tool.
+        tool: String,
+        /// What became of the call.
+        outcome: CallOutcome,
+        /// What the tool or the error says.
         message: String,
     },
     /// Its time is over.
@@ -35,6 +48,9 @@ pub enum TaskError {
         /// The time it had.
         seconds: u64,
     },
+    /// Nobody waits for it any more.
+    #[error("the caller left before the task was done")]
+    Abandoned,
     /// An earlier result lacks what a later step needs.
     #[error("the arguments of `{tool}` cannot be made")]
     Arguments {
@@ -46,13 +62,35 @@ pub enum TaskError {
     },
 }
 
+const fn became(outcome: CallOutcome) -> &'static str {
+    match outcome {
+        CallOutcome::Ok => "answered",
+        CallOutcome::ToolError => "failed",
+        CallOutcome::Timeout => "did not answer in time",
+        CallOutcome::InvalidResult => "returned what it does not promise",
+        CallOutcome::Refused => "was refused",
+        CallOutcome::Transport => "could not be reached",
+    }
+}
+
 impl TaskError {
     pub(super) const fn part(&self) -> FailedPart {
         match self {
             Self::Chat(_) | Self::Plan(_) | Self::NoAnswer => FailedPart::Model,
             Self::Mcp(_) => FailedPart::Gateway,
-            Self::Tool { .. } => FailedPart::Tool,
-            Self::Arguments { .. } | Self::Deadline { .. } => FailedPart::Agent,
+            Self::Call { outcome, .. } => match outcome {
+                CallOutcome::Refused | CallOutcome::Transport => FailedPart::Gateway,
+                _ => FailedPart::Tool,
+            },
+            Self::OutputSchema { .. } => FailedPart::Tool,
+            Self::Arguments { .. } | Self::Deadline { .. } | Self::Abandoned => FailedPart::Agent,
+        }
+    }
+
+    const fn outcome(&self) -> Option<CallOutcome> {
+        match self {
+            Self::Call { outcome, .. } => Some(*outcome),
+            _ => None,
         }
     }
 
@@ -67,10 +105,13 @@ impl TaskError {
         text
     }
 
-    pub(super) fn event(&self) -> AgentEvent {
+    pub(super) fn event(&self, ledger: &Ledger) -> AgentEvent {
         AgentEvent::Failure {
             part: self.part(),
             message: self.explain(),
+            outcome: self.outcome(),
+            evidence: ledger.evidence(),
+            retries: ledger.retries(),
         }
     }
 }

@@ -1,5 +1,6 @@
 //! The agent's MCP client: the stateless revision first, the older handshake where a server knows no other.
 
+use super::event::CallOutcome;
 use crate::telemetry::{ActiveSpan, SpanKind, Telemetry};
 use portproof_proto::telemetry as attributes;
 use reqwest::Client;
@@ -16,6 +17,7 @@ use rmcp::transport::StreamableHttpClientTransport;
 use rmcp::transport::streamable_http_client::StreamableHttpClientTransportConfig;
 use rmcp::{ClientLifecycleMode, ClientServiceExt as _};
 use serde_json::Value;
+use std::time::Duration;
 
 /// Why the tool gateway could not be used.
 #[derive(Debug, thiserror::Error)]
@@ -35,21 +37,47 @@ pub enum McpError {
         #[source]
         source: Box<ServiceError>,
     },
+    /// No answer in time.
+    #[error("no answer within {} s", limit.as_secs_f64())]
+    Timeout {
+        /// The time it had.
+        limit: Duration,
+    },
 }
 
 impl McpError {
+    /// What this makes of the call that met it.
+    pub(super) fn outcome(&self) -> CallOutcome {
+        match self {
+            Self::Timeout { .. } => CallOutcome::Timeout,
+            Self::List(source) | Self::Call { source, .. } => match source.as_ref() {
+                ServiceError::McpError(_) => CallOutcome::Refused,
+                ServiceError::Timeout { .. } => CallOutcome::Timeout,
+                _ => CallOutcome::Transport,
+            },
+            Self::Connect(_) => CallOutcome::Transport,
+        }
+    }
+
+    /// Whether another attempt may have a better end: the answer was lost or late, not unwelcome.
+    pub(super) fn is_transient(&self) -> bool {
+        matches!(
+            self.outcome(),
+            CallOutcome::Transport | CallOutcome::Timeout
+        )
+    }
+
     /// The class of error for a span: the JSON-RPC code where there is one.
     fn error_type(&self) -> String {
-        let (Self::List(source) | Self::Call { source, .. }) = self else {
-            return "transport".to_owned();
-        };
-        match source.as_ref() {
-            ServiceError::McpError(error) => {
-                let ErrorCode(code) = error.code;
-                code.to_string()
-            }
-            ServiceError::Timeout { .. } => "timeout".to_owned(),
-            _ => "transport".to_owned(),
+        match self {
+            Self::List(source) | Self::Call { source, .. } => match source.as_ref() {
+                ServiceError::McpError(error) => {
+                    let ErrorCode(code) = error.code;
+                    code.to_string()
+                }
+                _ => self.outcome().name().to_owned(),
+            },
+            _ => self.outcome().name().to_owned(),
         }
     }
 }
@@ -57,10 +85,30 @@ impl McpError {
 /// What a tool returned.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct ToolResult {
+    /// The structured result.
+    pub(super) structured: Option<Value>,
+    /// The text beside it.
+    pub(super) text: String,
+    /// `ok`, unless the tool says that it failed; with the class of failure where the gateway tells it.
+    pub(super) outcome: CallOutcome,
+}
+
+impl ToolResult {
     /// The structured result; without one the text.
-    pub(super) value: Value,
-    /// Whether the tool says that it failed.
-    pub(super) is_error: bool,
+    pub(super) fn value(&self) -> Value {
+        self.structured
+            .clone()
+            .unwrap_or_else(|| Value::String(self.text.clone()))
+    }
+}
+
+/// One attempt of a call.
+pub(super) struct Attempt<'a> {
+    pub(super) tool: &'a str,
+    pub(super) arguments: &'a JsonObject,
+    /// From 1.
+    pub(super) number: u32,
+    pub(super) limit: Duration,
 }
 
 /// A connection to the tool gateway.
@@ -107,43 +155,13 @@ impl Tools {
             .map_err(|error| McpError::List(Box::new(error)))
     }
 
-    /// Calls a tool, with a CLIENT span below `parent` that the server continues.
-    pub(super) async fn call(
-        &self,
-        tool: &str,
-        arguments: JsonObject,
-        telemetry: &Telemetry,
-        parent: &ActiveSpan,
-    ) -> Result<ToolResult, McpError> {
-        let span = telemetry.span(
-            format!("{} {tool}", attributes::TOOLS_CALL),
-            SpanKind::Client,
-            parent.context(),
-        );
-        span.set(attributes::MCP_METHOD, attributes::TOOLS_CALL);
-        span.set(attributes::MCP_VERSION, self.protocol_version.clone());
-        span.set(attributes::OPERATION, attributes::EXECUTE_TOOL);
-        span.set(attributes::TOOL_NAME, tool.to_owned());
-        let result = self.request(tool, arguments, &span).await;
-        let result = result.map_err(|source| McpError::Call {
-            tool: tool.to_owned(),
-            source: Box::new(source),
-        });
-        match &result {
-            Ok(result) if result.is_error => span.fail("tool_error", "the tool reports a failure"),
-            Ok(_) => {}
-            Err(error) => span.fail(error.error_type(), error.to_string()),
-        }
-        result
-    }
-
     async fn request(
         &self,
-        tool: &str,
-        arguments: JsonObject,
+        attempt: &Attempt<'_>,
         span: &ActiveSpan,
     ) -> Result<ToolResult, ServiceError> {
-        let mut params = CallToolRequestParams::new(tool.to_owned()).with_arguments(arguments);
+        let mut params = CallToolRequestParams::new(attempt.tool.to_owned())
+            .with_arguments(attempt.arguments.clone());
         if let Some(traceparent) = span.traceparent() {
             params.set_traceparent(&traceparent);
         }
@@ -155,6 +173,77 @@ impl Tools {
         span.set(attributes::JSONRPC_ID, handle.id.to_string());
         read(handle).await
     }
+}
+
+/// How to reach the tool gateway.
+#[derive(Clone, Debug)]
+pub(super) struct Endpoint {
+    pub(super) client: Client,
+    pub(super) url: String,
+}
+
+impl Endpoint {
+    pub(super) async fn connect(&self) -> Result<Tools, McpError> {
+        Tools::connect(self.client.clone(), &self.url).await
+    }
+
+    /// Makes one attempt of a call, with a CLIENT span below `parent` that the server continues. Without `tools` it
+    /// connects anew.
+    pub(super) async fn call(
+        &self,
+        tools: Option<&Tools>,
+        attempt: &Attempt<'_>,
+        telemetry: &Telemetry,
+        parent: &ActiveSpan,
+    ) -> Result<ToolResult, McpError> {
+        let span = client_span(attempt, telemetry, parent);
+        let called = tokio::time::timeout(attempt.limit, self.send(tools, attempt, &span)).await;
+        let result = called.unwrap_or(Err(McpError::Timeout {
+            limit: attempt.limit,
+        }));
+        match &result {
+            Ok(result) if result.outcome.is_error() => {
+                span.fail(result.outcome.name(), "the tool reports a failure");
+            }
+            Ok(_) => {}
+            Err(error) => span.fail(error.error_type(), error.to_string()),
+        }
+        result
+    }
+
+    async fn send(
+        &self,
+        tools: Option<&Tools>,
+        attempt: &Attempt<'_>,
+        span: &ActiveSpan,
+    ) -> Result<ToolResult, McpError> {
+        let fresh;
+        let tools = if let Some(tools) = tools {
+            tools
+        } else {
+            fresh = self.connect().await?;
+            &fresh
+        };
+        span.set(attributes::MCP_VERSION, tools.protocol_version.clone());
+        let result = tools.request(attempt, span).await;
+        result.map_err(|source| McpError::Call {
+            tool: attempt.tool.to_owned(),
+            source: Box::new(source),
+        })
+    }
+}
+
+fn client_span(attempt: &Attempt<'_>, telemetry: &Telemetry, parent: &ActiveSpan) -> ActiveSpan {
+    let span = telemetry.span(
+        format!("{} {}", attributes::TOOLS_CALL, attempt.tool),
+        SpanKind::Client,
+        parent.context(),
+    );
+    span.set(attributes::MCP_METHOD, attributes::TOOLS_CALL);
+    span.set(attributes::OPERATION, attributes::EXECUTE_TOOL);
+    span.set(attributes::TOOL_NAME, attempt.tool.to_owned());
+    span.set(attributes::ATTEMPT, i64::from(attempt.number));
+    span
 }
 
 async fn start(
@@ -178,127 +267,35 @@ async fn read(handle: RequestHandle<RoleClient>) -> Result<ToolResult, ServiceEr
 }
 
 fn tool_result(result: CallToolResult) -> ToolResult {
-    let is_error = result.is_error == Some(true);
-    let texts = result
+    let outcome = outcome(&result);
+    let texts: Vec<_> = result
         .content
         .iter()
-        .filter_map(|content| content.as_text());
-    let text = || {
-        texts
-            .map(|text| text.text.as_str())
-            .collect::<Vec<_>>()
-            .join("\n")
-    };
-    let value = result
-        .structured_content
-        .unwrap_or_else(|| Value::String(text()));
-    ToolResult { value, is_error }
+        .filter_map(|content| content.as_text())
+        .map(|text| text.text.as_str())
+        .collect();
+    ToolResult {
+        text: texts.join("\n"),
+        structured: result.structured_content,
+        outcome,
+    }
+}
+
+/// A failure is the tool's own, unless the gateway says that it found the tool late or its result not as promised.
+fn outcome(result: &CallToolResult) -> CallOutcome {
+    if result.is_error != Some(true) {
+        return CallOutcome::Ok;
+    }
+    let told = result
+        .meta
+        .as_ref()
+        .and_then(|meta| meta.0.get(attributes::ERROR_META))
+        .and_then(Value::as_str);
+    [CallOutcome::Timeout, CallOutcome::InvalidResult]
+        .into_iter()
+        .find(|outcome| told == Some(outcome.name()))
+        .unwrap_or(CallOutcome::ToolError)
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::{http_client, server};
-    use rmcp::model::{ServerCapabilities, ServerConfig};
-    use rmcp::transport::streamable_http_server::session::local::LocalSessionManager;
-    use rmcp::transport::streamable_http_server::{
-        StreamableHttpServerConfig, StreamableHttpService,
-    };
-    use rmcp::{ErrorData, ServerHandler};
-    use std::borrow::Cow;
-    use std::sync::Arc;
-    use std::time::Duration;
-    use tokio::net::TcpListener;
-    use tokio_util::sync::CancellationToken;
-
-    /// A server from before the stateless revision.
-    #[derive(Clone)]
-    struct Old;
-
-    impl ServerHandler for Old {
-        fn get_info(&self) -> ServerConfig {
-            ServerConfig::new(ServerCapabilities::builder().enable_tools().build())
-        }
-
-        fn supported_protocol_versions(&self) -> Cow<'static, [ProtocolVersion]> {
-            Cow::Borrowed(&[ProtocolVersion::V_2025_11_25])
-        }
-
-        async fn call_tool(
-            &self,
-            params: CallToolRequestParams,
-            _context: rmcp::service::RequestContext<rmcp::RoleServer>,
-        ) -> Result<rmcp::model::CallToolResponse, ErrorData> {
-            match params.name.as_ref() {
-                "text" => Ok(
-                    CallToolResult::success(vec![rmcp::model::ContentBlock::text("plain")]).into(),
-                ),
-                _ => Err(ErrorData::invalid_params("no such tool", None)),
-            }
-        }
-    }
-
-    async fn old_server(shutdown: &CancellationToken) -> String {
-        let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
-        let url = format!("http://{}/mcp", listener.local_addr().unwrap());
-        let config =
-            StreamableHttpServerConfig::default().with_cancellation_token(shutdown.clone());
-        let service = StreamableHttpService::new(
-            || Ok(Old),
-            Arc::new(LocalSessionManager::default()),
-            config,
-        );
-        let router = axum::Router::new().nest_service("/mcp", service);
-        tokio::spawn(server::serve_on(listener, router, shutdown.clone()));
-        url
-    }
-
-    fn client() -> Client {
-        http_client::client(Duration::from_secs(30)).unwrap()
-    }
-
-    #[tokio::test]
-    async fn a_server_that_knows_only_the_older_handshake_can_be_used() {
-        let shutdown = CancellationToken::new();
-        let tools = Tools::connect(client(), &old_server(&shutdown).await)
-            .await
-            .unwrap();
-        assert_eq!(tools.protocol_version(), "2025-11-25");
-        let telemetry = Telemetry::disabled("agent");
-        let span = telemetry.span("x", SpanKind::Internal, &crate::telemetry::Context::new());
-        let result = tools
-            .call("text", JsonObject::new(), &telemetry, &span)
-            .await
-            .unwrap();
-        assert_eq!(
-            result,
-            ToolResult {
-                value: Value::from("plain"),
-                is_error: false
-            }
-        );
-        let error = tools
-            .call("nothing", JsonObject::new(), &telemetry, &span)
-            .await
-            .unwrap_err();
-        assert_eq!(error.error_type(), "-32602");
-        shutdown.cancel();
-    }
-
-    #[tokio::test]
-    async fn what_is_no_mcp_server_is_an_error() {
-        let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
-        let url = format!("http://{}/mcp", listener.local_addr().unwrap());
-        let shutdown = CancellationToken::new();
-        tokio::spawn(server::serve_on(
-            listener,
-            axum::Router::new(),
-            shutdown.clone(),
-        ));
-        assert!(matches!(
-            Tools::connect(client(), &url).await,
-            Err(McpError::Connect(_))
-        ));
-        shutdown.cancel();
-    }
-}
+mod tests;

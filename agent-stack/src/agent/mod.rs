@@ -1,18 +1,30 @@
 //! The agent: takes a task, asks the model for a plan, carries it out over MCP and answers.
 
+mod call;
 mod chat;
 pub mod event;
+mod evidence;
 mod failure;
 mod mcp;
+mod output;
 mod prompt;
+mod request;
+mod retry;
 mod service;
+mod steps;
+mod stream;
 mod task;
+#[cfg(test)]
+mod tests;
 
 pub use chat::{Chat, ChatError, ModelEndpoint};
-pub use event::{AgentEvent, FailedPart};
+pub use event::{AgentEvent, CallEvidence, CallOutcome, FailedPart, PlannedStep};
 pub use failure::TaskError;
 pub use mcp::McpError;
-pub use service::{AgentParts, TaskRequest, router};
+pub use output::OutputSchemaError;
+pub use request::{MAX_SECONDS, RequestError, TaskRequest};
+pub use retry::RetryPolicy;
+pub use service::{AgentParts, router};
 
 use crate::http_client::HttpError;
 use crate::server::{self, ServerError};
@@ -21,6 +33,7 @@ use crate::telemetry::{Telemetry, TelemetryConfig, TelemetryError};
 use clap::Args;
 use portproof_proto::names::{HTTP_PORT, Part};
 use std::io;
+use std::time::Duration;
 
 /// Name of the agent in its spans.
 pub const AGENT: &str = "portproof-agent";
@@ -40,6 +53,12 @@ pub struct AgentArgs {
     /// MCP endpoint of the tool gateway, for example `http://tool-gateway:8080/mcp`.
     #[arg(long, value_name = "URL")]
     pub gateway_url: String,
+    /// Most attempts of one request to the model or of one tool call whose answer was lost or late.
+    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=10))]
+    pub attempts: u32,
+    /// Longest time one attempt may take, in seconds.
+    #[arg(long, default_value_t = 120, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=600))]
+    pub attempt_timeout: u64,
     /// Port to listen on.
     #[arg(long, default_value_t = HTTP_PORT)]
     pub port: u16,
@@ -75,6 +94,8 @@ pub async fn run(args: AgentArgs) -> Result<(), AgentError> {
         model_host,
         model,
         gateway_url,
+        attempts,
+        attempt_timeout,
         port,
     } = args;
     let shutdown = shutdown::on_signal().map_err(AgentError::Signal)?;
@@ -86,8 +107,14 @@ pub async fn run(args: AgentArgs) -> Result<(), AgentError> {
         model,
     };
     let chat = Chat::new(endpoint).map_err(AgentError::Model)?;
-    let parts =
-        AgentParts::new(chat, gateway_url, telemetry.clone()).map_err(AgentError::Client)?;
+    let policy = RetryPolicy {
+        attempts,
+        limit: Duration::from_secs(attempt_timeout),
+        ..RetryPolicy::default()
+    };
+    let parts = AgentParts::new(chat, gateway_url, telemetry.clone())
+        .map_err(AgentError::Client)?
+        .with_policy(policy);
     let served = server::serve(port, router(parts), shutdown)
         .await
         .map_err(AgentError::Server);

@@ -4,7 +4,8 @@
 pub(super) const PLAN: &str = "\
 You plan how to do a task with the offered tools. Do not call them. Answer with one JSON object and nothing else:
 {\"steps\": [{\"id\": \"step-1\", \"tool\": \"<name of an offered tool>\", \"arguments\": {}}], \"missing\": []}
-Steps run in order. An argument may stand for a value in the result of an earlier step:
+Every step stands after those it needs. A step runs as soon as the steps it refers to are done, so that independent
+steps run side by side; add \"after\": [\"step-1\"] to one that must wait for another without referring to it. An argument may stand for a value in the result of an earlier step:
 {\"from\": \"step-1\", \"pointer\": \"/path/to/value\"} with an RFC 6901 JSON pointer into that result. To put such values
 into a longer text, such as a program, use {\"template\": \"f({{x}})\", \"values\": {\"x\": <value or reference>}}: each
 {{name}} is replaced by its value written as JSON. The schema of each tool's result stands in its description.

@@ -1,37 +1,36 @@
 //! One task from prompt to answer.
 
-use super::chat::Reply;
-use super::event::AgentEvent;
+use super::call::text;
+use super::chat::{Patience, Reply};
+use super::event::{AgentEvent, PlannedStep};
+use super::evidence::Ledger;
 use super::failure::TaskError;
-use super::mcp::{ToolResult, Tools};
-use super::service::{AgentParts, TaskRequest};
-use super::{AGENT, prompt};
-use crate::model::openai::{
-    ChatRequest, FunctionOffer, Message, ResponseFormat, Role, ToolCall, ToolOffer,
-};
+use super::mcp::{McpError, Tools};
+use super::service::AgentParts;
+use super::steps::Done;
+use super::{AGENT, TaskRequest, prompt};
+use crate::model::openai::{ChatRequest, FunctionOffer, Message, ResponseFormat, Role, ToolOffer};
 use crate::plan::{self, Plan, Step};
 use crate::telemetry::{ActiveSpan, Context, SpanKind};
-use portproof_proto::canonical;
 use portproof_proto::telemetry as attributes;
 use rmcp::model::Tool;
-use serde_json::{Map, Value};
-use std::collections::BTreeMap;
+use serde_json::Value;
 use std::time::Duration;
 use tokio::sync::mpsc;
+use tokio::time::Instant;
+
+/// How long after its deadline a task may take to tell that it is over.
+const LAST_WORDS: Duration = Duration::from_secs(1);
 
 /// A task that is being worked on.
 pub(super) struct Task<'a> {
     pub(super) parts: &'a AgentParts,
-    pub(super) request: &'a TaskRequest,
-    pub(super) events: &'a mpsc::Sender<AgentEvent>,
-    /// Time for all of it.
-    pub(super) limit: Duration,
-}
-
-/// A step that was carried out.
-struct Done {
-    call: ToolCall,
-    result: Value,
+    request: &'a TaskRequest,
+    events: &'a mpsc::Sender<AgentEvent>,
+    pub(super) ledger: Ledger,
+    limit: Duration,
+    /// When everything must be over.
+    pub(super) until: Instant,
 }
 
 /// Tokens used so far.
@@ -48,53 +47,110 @@ impl Tokens {
     }
 }
 
-impl Task<'_> {
-    /// Works on the task and returns its last event.
+impl<'a> Task<'a> {
+    pub(super) fn new(
+        parts: &'a AgentParts,
+        request: &'a TaskRequest,
+        events: &'a mpsc::Sender<AgentEvent>,
+    ) -> Self {
+        let limit = Duration::from_secs(request.deadline_seconds.into());
+        let ledger = Ledger::default();
+        ledger.saw(&request.prompt);
+        Self {
+            parts,
+            request,
+            events,
+            ledger,
+            limit,
+            until: Instant::now() + limit,
+        }
+    }
+
+    /// Works on the task and returns its last event. A caller that leaves ends it.
     pub(super) async fn run(&self, parent: &Context) -> AgentEvent {
+        let span = self.root_span(parent);
+        let done = tokio::select! {
+            done = self.within_the_deadline(&span) => done,
+            () = self.events.closed() => Err(TaskError::Abandoned),
+        };
+        done.unwrap_or_else(|error| {
+            let task = &self.request.task_id;
+            tracing::info!(task, error = error.explain(), "the task failed");
+            span.fail(error.part().name(), error.to_string());
+            error.event(&self.ledger)
+        })
+    }
+
+    fn root_span(&self, parent: &Context) -> ActiveSpan {
         let name = format!("{} {AGENT}", attributes::INVOKE_AGENT);
         let span = self.parts.telemetry.span(name, SpanKind::Internal, parent);
         span.set(attributes::OPERATION, attributes::INVOKE_AGENT);
         span.set(attributes::PROVIDER, "portproof");
         span.set(attributes::AGENT_NAME, AGENT);
         span.set(attributes::TASK_ID, self.request.task_id.clone());
-        let done = tokio::time::timeout(self.limit, self.work(&span)).await;
-        match done.unwrap_or(Err(TaskError::Deadline {
-            seconds: self.limit.as_secs(),
-        })) {
-            Ok(answer) => answer,
-            Err(error) => {
-                tracing::info!(
-                    task = self.request.task_id,
-                    error = error.explain(),
-                    "the task failed"
-                );
-                span.fail(error.part().name(), error.to_string());
-                error.event()
-            }
+        span
+    }
+
+    /// Every request has no more time than the task, so that at the deadline each ends by itself and tells so; what
+    /// hangs elsewhere is cut off a little later.
+    async fn within_the_deadline(&self, span: &ActiveSpan) -> Result<AgentEvent, TaskError> {
+        let cut = self.until + LAST_WORDS;
+        let done = tokio::time::timeout_at(cut, self.work(span)).await;
+        match done {
+            Ok(Ok(answer)) => Ok(answer),
+            Ok(Err(error)) if Instant::now() < self.until => Err(error),
+            Ok(Err(_)) | Err(_) => Err(TaskError::Deadline {
+                seconds: self.limit.as_secs(),
+            }),
         }
     }
 
     async fn work(&self, span: &ActiveSpan) -> Result<AgentEvent, TaskError> {
         let mut tokens = Tokens::default();
-        let tools = self.connect().await?;
-        let offered = tools.list().await.map_err(TaskError::Mcp)?;
+        let (tools, offered) = self.discover().await?;
         self.tell(tools_event(&tools, &offered)).await;
         let plan = self.plan(&offered, &mut tokens, span).await?;
         self.tell(plan_event(&plan)).await;
-        let done = self.carry_out(&plan, &tools, span).await?;
+        let done = self.carry_out(&plan, &offered, &tools, span).await?;
         self.answer(&done, tokens, span).await
     }
 
-    async fn connect(&self) -> Result<Tools, TaskError> {
-        let client = self.parts.gateway_client.clone();
-        Tools::connect(client, &self.parts.gateway_url)
-            .await
-            .map_err(TaskError::Mcp)
+    /// Connects and lists the tools, again where that may help.
+    async fn discover(&self) -> Result<(Tools, Vec<Tool>), TaskError> {
+        let mut attempts = self.parts.policy.begin(self.until);
+        loop {
+            let found = async {
+                let tools = self.parts.endpoint.connect().await?;
+                let offered = tools.list().await?;
+                Ok((tools, offered))
+            };
+            match found.await {
+                Ok(found) => {
+                    self.ledger.retried(attempts.number());
+                    return Ok(found);
+                }
+                Err(error) => {
+                    let attempt = attempts.number();
+                    tracing::info!(%error, attempt, "the tools cannot be listed");
+                    if !(McpError::is_transient(&error) && attempts.again().await) {
+                        self.ledger.retried(attempt);
+                        return Err(TaskError::Mcp(error));
+                    }
+                }
+            }
+        }
     }
 
     /// A reader that left is noticed where the events are read.
-    async fn tell(&self, event: AgentEvent) {
+    pub(super) async fn tell(&self, event: AgentEvent) {
         let _ = self.events.send(event).await;
+    }
+
+    pub(super) const fn patience(&self) -> Patience {
+        Patience {
+            policy: self.parts.policy,
+            until: self.until,
+        }
     }
 
     async fn plan(
@@ -135,13 +191,7 @@ impl Task<'_> {
             }),
             ..ChatRequest::default()
         };
-        let reply = self
-            .parts
-            .chat
-            .ask(request, &self.parts.telemetry, span)
-            .await
-            .map_err(TaskError::Chat)?;
-        tokens.add(&reply);
+        let reply = self.ask(request, tokens, span).await?;
         let text = reply.choice.message.content.ok_or(TaskError::NoAnswer)?;
         let plan = Plan::parse(&text).map_err(TaskError::Plan)?;
         let names = offered.iter().map(|tool| tool.name.to_string()).collect();
@@ -149,100 +199,25 @@ impl Task<'_> {
         Ok(plan)
     }
 
+    async fn ask(
+        &self,
+        request: ChatRequest,
+        tokens: &mut Tokens,
+        span: &ActiveSpan,
+    ) -> Result<Reply, TaskError> {
+        let chat = &self.parts.chat;
+        let asked = chat.ask(request, self.patience(), &self.parts.telemetry, span);
+        let reply = asked.await.map_err(TaskError::Chat)?;
+        self.ledger.retried(reply.attempts);
+        tokens.add(&reply);
+        Ok(reply)
+    }
+
     fn conversation(&self, system: &str) -> Vec<Message> {
         vec![
             Message::text(Role::System, system),
             Message::text(Role::User, self.request.prompt.clone()),
         ]
-    }
-
-    async fn carry_out(
-        &self,
-        plan: &Plan,
-        tools: &Tools,
-        span: &ActiveSpan,
-    ) -> Result<Vec<Done>, TaskError> {
-        let mut results = BTreeMap::new();
-        let mut done = Vec::with_capacity(plan.steps.len());
-        for step in &plan.steps {
-            let arguments = plan::resolve(&step.arguments, &results).map_err(|source| {
-                TaskError::Arguments {
-                    tool: step.tool.clone(),
-                    source,
-                }
-            })?;
-            let call = ToolCall::new(&step.id, &step.tool, &Value::Object(arguments.clone()));
-            let result = self.execute(step, arguments, tools, span).await?;
-            results.insert(step.id.clone(), result.clone());
-            done.push(Done { call, result });
-        }
-        Ok(done)
-    }
-
-    /// Carries one step out, with its events and its span.
-    async fn execute(
-        &self,
-        step: &Step,
-        arguments: Map<String, Value>,
-        tools: &Tools,
-        parent: &ActiveSpan,
-    ) -> Result<Value, TaskError> {
-        let Step { id, tool, .. } = step;
-        let span = self.execute_span(step, &arguments, parent);
-        let shown = Value::Object(arguments.clone());
-        self.tell(AgentEvent::Call {
-            call_id: id.clone(),
-            tool: tool.clone(),
-            arguments: shown,
-        })
-        .await;
-        let called = tools
-            .call(tool, arguments, &self.parts.telemetry, &span)
-            .await;
-        let ToolResult { value, is_error } = called.map_err(|error| {
-            span.fail("mcp", error.to_string());
-            TaskError::Mcp(error)
-        })?;
-        set_digest(&span, attributes::RESULT_DIGEST, &value);
-        let result = value.clone();
-        self.tell(AgentEvent::Result {
-            call_id: id.clone(),
-            tool: tool.clone(),
-            is_error,
-            result,
-        })
-        .await;
-        if is_error {
-            span.fail("tool_error", "the tool reports a failure");
-            return Err(TaskError::Tool {
-                tool: tool.clone(),
-                message: text(&value),
-            });
-        }
-        Ok(value)
-    }
-
-    fn execute_span(
-        &self,
-        step: &Step,
-        arguments: &Map<String, Value>,
-        parent: &ActiveSpan,
-    ) -> ActiveSpan {
-        let name = format!("{} {}", attributes::EXECUTE_TOOL, step.tool);
-        let span = self
-            .parts
-            .telemetry
-            .span(name, SpanKind::Internal, parent.context());
-        span.set(attributes::OPERATION, attributes::EXECUTE_TOOL);
-        span.set(attributes::TOOL_NAME, step.tool.clone());
-        span.set(attributes::TOOL_CALL_ID, step.id.clone());
-        span.set(attributes::TOOL_TYPE, "extension");
-        set_digest(
-            &span,
-            attributes::ARGS_DIGEST,
-            &Value::Object(arguments.clone()),
-        );
-        span
     }
 
     async fn answer(
@@ -260,28 +235,19 @@ impl Task<'_> {
             messages,
             ..ChatRequest::default()
         };
-        let reply = self
-            .parts
-            .chat
-            .ask(request, &self.parts.telemetry, span)
-            .await
-            .map_err(TaskError::Chat)?;
-        tokens.add(&reply);
-        let text = reply
-            .choice
-            .message
-            .content
+        let reply = self.ask(request, &mut tokens, span).await?;
+        let text = reply.choice.message.content;
+        let text = text
             .filter(|text| !text.trim().is_empty())
             .ok_or(TaskError::NoAnswer)?;
-        let Tokens {
-            prompt: prompt_tokens,
-            completion: completion_tokens,
-        } = tokens;
         Ok(AgentEvent::Answer {
+            unsupported_numbers: self.ledger.unsupported(&text),
             text,
-            prompt_tokens,
-            completion_tokens,
+            prompt_tokens: tokens.prompt,
+            completion_tokens: tokens.completion,
             model_backend: reply.backend,
+            evidence: self.ledger.evidence(),
+            retries: self.ledger.retries(),
         })
     }
 }
@@ -295,8 +261,13 @@ fn tools_event(tools: &Tools, offered: &[Tool]) -> AgentEvent {
 }
 
 fn plan_event(plan: &Plan) -> AgentEvent {
+    let planned = |step: &Step| PlannedStep {
+        call_id: step.id.clone(),
+        tool: step.tool.clone(),
+        waits_for: step.waits_for().into_iter().map(str::to_owned).collect(),
+    };
     AgentEvent::Plan {
-        steps: plan.steps.iter().map(|step| step.tool.clone()).collect(),
+        steps: plan.steps.iter().map(planned).collect(),
     }
 }
 
@@ -317,17 +288,5 @@ fn offer(tool: &Tool) -> ToolOffer {
     ToolOffer {
         r#type: "function".into(),
         function,
-    }
-}
-
-fn text(value: &Value) -> String {
-    value
-        .as_str()
-        .map_or_else(|| value.to_string(), str::to_owned)
-}
-
-fn set_digest(span: &ActiveSpan, key: &'static str, value: &Value) {
-    if let Ok(digest) = canonical::digest(value) {
-        span.set(key, digest.to_string());
     }
 }

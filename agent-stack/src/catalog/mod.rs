@@ -1,4 +1,8 @@
-//! A small HTTP service with the prices of spare parts: what one of the tools calls.
+//! A small HTTP service with the prices of spare parts and the measured values of machines: what two of the tools call.
+
+mod measurements;
+
+pub use measurements::{Measurements, Reading};
 
 use crate::server::{self, ServerError};
 use crate::shutdown;
@@ -18,7 +22,7 @@ pub struct CatalogArgs {
     /// Port to listen on.
     #[arg(long, default_value_t = HTTP_PORT)]
     pub port: u16,
-    /// Serve other prices: a deviation that a check must notice.
+    /// Serve other prices and values: a deviation that a check must notice.
     #[arg(long)]
     pub changed: bool,
 }
@@ -48,13 +52,21 @@ pub struct Item {
     pub currency: String,
 }
 
-const ITEMS: [(&str, &str, f64); 6] = [
+const ITEMS: [(&str, &str, f64); 14] = [
     ("SKU-7311", "Mechanical shaft seal 35 mm, EPDM", 42.5),
     ("SKU-7312", "Mechanical shaft seal 50 mm, FKM", 68.9),
     ("SKU-2048", "Deep groove ball bearing 6208", 17.35),
+    ("SKU-2050", "Cylindrical roller bearing NU 310", 54.6),
     ("SKU-5120", "Impeller 165 mm, cast iron", 118.0),
     ("SKU-9004", "Coupling spider, size 24", 9.8),
     ("SKU-3307", "Float switch with 10 m cable", 33.25),
+    ("SKU-3310", "Strainer basket", 21.4),
+    ("SKU-4410", "V-belt SPA 1250", 12.15),
+    ("SKU-6101", "Lithium grease EP 2, 400 g", 8.75),
+    ("SKU-6120", "Gear oil ISO VG 220, 5 l", 39.0),
+    ("SKU-6125", "Breather G 1/2", 14.2),
+    ("SKU-8115", "Air filter", 27.9),
+    ("SKU-8831", "Relief valve 16 bar", 203.0),
 ];
 
 /// Serves the catalog until a signal ends it.
@@ -68,10 +80,11 @@ pub async fn run(args: CatalogArgs) -> Result<(), CatalogError> {
         .map_err(CatalogError::Server)
 }
 
-/// The catalog's routes; `changed` serves other prices.
+/// The catalog's routes; `changed` serves other prices and values.
 pub fn router(changed: bool) -> Router {
     let router = Router::new()
         .route("/v1/items/{sku}", get(item))
+        .route("/v1/machines/{machine}/measurements", get(measurements))
         .with_state(changed);
     server::with_health(router, server::always_ready())
 }
@@ -96,6 +109,19 @@ async fn item(
     }))
 }
 
+async fn measurements(
+    State(changed): State<bool>,
+    Path(machine): Path<String>,
+) -> Result<Json<Measurements>, (StatusCode, Json<Value>)> {
+    let found = Measurements::of(&machine, changed).ok_or_else(|| {
+        (
+            StatusCode::NOT_FOUND,
+            Json(json!({"error": format!("no machine `{machine}`")})),
+        )
+    })?;
+    Ok(Json(found))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -105,9 +131,11 @@ mod tests {
     use tower::ServiceExt as _;
 
     async fn ask(changed: bool, sku: &str) -> (StatusCode, Value) {
-        let request = Request::get(format!("/v1/items/{sku}"))
-            .body(Body::empty())
-            .unwrap();
+        get(changed, &format!("/v1/items/{sku}")).await
+    }
+
+    async fn get(changed: bool, path: &str) -> (StatusCode, Value) {
+        let request = Request::get(path).body(Body::empty()).unwrap();
         let answer = router(changed).oneshot(request).await.unwrap();
         let status = answer.status();
         let body = answer.into_body().collect().await.unwrap().to_bytes();
@@ -133,5 +161,24 @@ mod tests {
                 ask(true, sku).await.1["unitPrice"]
             );
         }
+    }
+
+    #[tokio::test]
+    async fn a_machine_has_readings_of_each_quantity_and_an_unknown_one_is_not_found() {
+        let (status, found) = get(false, "/v1/machines/P-100/measurements").await;
+        assert_eq!(
+            (status, &found["machine"]),
+            (StatusCode::OK, &json!("P-100"))
+        );
+        let expected = json!({"day": "2026-03-04", "time": "12:00", "quantity": "vibration", "value": 9.7, "unit": "mm/s"});
+        assert!(found["readings"].as_array().unwrap().contains(&expected));
+        let (status, _) = get(false, "/v1/machines/X-1/measurements").await;
+        assert_eq!(status, StatusCode::NOT_FOUND);
+    }
+
+    #[tokio::test]
+    async fn the_changed_catalog_serves_other_values() {
+        let path = "/v1/machines/P-200/measurements";
+        assert_ne!(get(false, path).await.1, get(true, path).await.1);
     }
 }

@@ -3,12 +3,13 @@
 use super::peers::Peers;
 use super::stream::Events;
 use super::{clock, failure};
-use crate::agent::event::AgentEvent;
+use crate::agent::MAX_SECONDS;
+use crate::agent::event::{AgentEvent, CallEvidence, CallOutcome, FailedPart, PlannedStep};
 use portproof_proto::canonical::{self, CanonicalError};
 use portproof_proto::names::Part;
 use portproof_proto::v1::task_event::Event;
 use portproof_proto::v1::{
-    RunTaskRequest, TaskAnswer, TaskEvent, TaskFailure, TaskPlan, ToolCall, ToolResult,
+    self, RunTaskRequest, TaskAnswer, TaskEvent, TaskFailure, TaskPlan, ToolCall, ToolResult,
     ToolsDiscovered,
 };
 use serde_json::json;
@@ -16,7 +17,10 @@ use std::time::Duration;
 use tonic::{Code, Status};
 
 const DEFAULT_DEADLINE: Duration = Duration::from_mins(1);
-const LONGEST_DEADLINE: Duration = Duration::from_mins(15);
+/// The longest the agent takes.
+const LONGEST_DEADLINE: Duration = Duration::from_secs(MAX_SECONDS as u64);
+/// Time beyond its deadline in which the agent may tell that the task is over.
+const LAST_WORDS: Duration = Duration::from_secs(3);
 const PATH: &str = "/v1/tasks";
 /// Longest line of the agent's report, in bytes.
 const MAX_LINE_BYTES: usize = 1024 * 1024;
@@ -107,7 +111,11 @@ async fn start(peers: &Peers, request: &RunTaskRequest) -> Result<reqwest::Respo
         .http()
         .post(peers.url(Part::Agent, PATH))
         .header("traceparent", &request.traceparent);
-    let answer = post.timeout(deadline).json(&task).send().await?;
+    let answer = post
+        .timeout(deadline + LAST_WORDS)
+        .json(&task)
+        .send()
+        .await?;
     if answer.status().is_success() {
         return Ok(answer);
     }
@@ -167,7 +175,9 @@ fn translate(event: AgentEvent) -> Result<Event, CanonicalError> {
             names,
             protocol_version,
         }),
-        AgentEvent::Plan { steps } => Event::Plan(TaskPlan { steps }),
+        AgentEvent::Plan { steps } => Event::Plan(TaskPlan {
+            steps: steps.into_iter().map(planned).collect(),
+        }),
         AgentEvent::Call {
             call_id,
             tool,
@@ -180,30 +190,102 @@ fn translate(event: AgentEvent) -> Result<Event, CanonicalError> {
         AgentEvent::Result {
             call_id,
             tool,
-            is_error,
+            outcome,
+            attempts,
             result,
         } => Event::Result(ToolResult {
             call_id,
             tool,
-            is_error,
+            is_error: outcome.is_error(),
             result_json: canonical::to_text(&result)?,
+            outcome: became(outcome).into(),
+            attempts,
         }),
         AgentEvent::Answer {
             text,
             prompt_tokens,
             completion_tokens,
             model_backend,
+            evidence,
+            unsupported_numbers,
+            retries,
         } => Event::Answer(TaskAnswer {
             text,
             prompt_tokens,
             completion_tokens,
             model_backend,
+            evidence: evidence.into_iter().map(witnessed).collect(),
+            unsupported_numbers,
+            retries,
         }),
-        AgentEvent::Failure { part, message } => Event::Failure(TaskFailure {
-            part: part.name().to_owned(),
+        AgentEvent::Failure {
+            part,
             message,
-        }),
+            outcome,
+            evidence,
+            retries,
+        } => Event::Failure(failed(part, message, outcome, evidence, retries)),
     })
+}
+
+fn failed(
+    part: FailedPart,
+    message: String,
+    outcome: Option<CallOutcome>,
+    evidence: Vec<CallEvidence>,
+    retries: u32,
+) -> TaskFailure {
+    let outcome = outcome.map_or(v1::CallOutcome::Unspecified, became);
+    TaskFailure {
+        part: part.name().to_owned(),
+        message,
+        outcome: outcome.into(),
+        evidence: evidence.into_iter().map(witnessed).collect(),
+        retries,
+    }
+}
+
+fn planned(step: PlannedStep) -> v1::PlannedStep {
+    let PlannedStep {
+        call_id,
+        tool,
+        waits_for,
+    } = step;
+    v1::PlannedStep {
+        call_id,
+        tool,
+        waits_for,
+    }
+}
+
+fn witnessed(call: CallEvidence) -> v1::CallEvidence {
+    let CallEvidence {
+        call_id,
+        tool,
+        arguments_sha256,
+        result_sha256,
+        attempts,
+        outcome,
+    } = call;
+    v1::CallEvidence {
+        call_id,
+        tool,
+        arguments_sha256: arguments_sha256.unwrap_or_default(),
+        result_sha256: result_sha256.unwrap_or_default(),
+        attempts,
+        outcome: became(outcome).into(),
+    }
+}
+
+const fn became(outcome: CallOutcome) -> v1::CallOutcome {
+    match outcome {
+        CallOutcome::Ok => v1::CallOutcome::Ok,
+        CallOutcome::ToolError => v1::CallOutcome::ToolError,
+        CallOutcome::Timeout => v1::CallOutcome::Timeout,
+        CallOutcome::InvalidResult => v1::CallOutcome::InvalidResult,
+        CallOutcome::Refused => v1::CallOutcome::Refused,
+        CallOutcome::Transport => v1::CallOutcome::Transport,
+    }
 }
 
 #[cfg(test)]

@@ -86,8 +86,10 @@ impl Certificates {
         let clients =
             WebPkiClientVerifier::builder_with_provider(roots.into(), Arc::clone(&provider))
                 .build()?;
-        let key = PrivateKeyDer::from_pem_slice(&self.key)
-            .map_err(|source| TlsError::Pem { what: "key", source })?;
+        let key = PrivateKeyDer::from_pem_slice(&self.key).map_err(|source| TlsError::Pem {
+            what: "key",
+            source,
+        })?;
         let mut config = ServerConfig::builder_with_provider(provider)
             .with_protocol_versions(&[&TLS13])?
             .with_client_cert_verifier(clients)
@@ -129,10 +131,7 @@ async fn handshake(
     }
 }
 
-fn certificates(
-    what: &'static str,
-    pem: &[u8],
-) -> Result<Vec<CertificateDer<'static>>, TlsError> {
+fn certificates(what: &'static str, pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, TlsError> {
     CertificateDer::pem_slice_iter(pem)
         .collect::<Result<_, _>>()
         .map_err(|source| TlsError::Pem { what, source })

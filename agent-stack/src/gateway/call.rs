@@ -8,7 +8,7 @@ use crate::telemetry::{ActiveSpan, Context, SpanKind, Telemetry, parse_tracepare
 use portproof_proto::canonical;
 use portproof_proto::telemetry as attributes;
 use rmcp::ErrorData;
-use rmcp::model::{CallToolResult, ContentBlock, Tool as Descriptor};
+use rmcp::model::{CallToolResult, ContentBlock, MetaObject, Tool as Descriptor};
 use serde_json::Value;
 use std::collections::BTreeSet;
 use std::error::Error as _;
@@ -181,9 +181,19 @@ fn finish(span: &ActiveSpan, outcome: Result<Answer, CallError>) -> CallToolResu
         }
         Err(error) => {
             span.fail(error.error_type(), error.to_string());
-            CallToolResult::error(vec![ContentBlock::text(error.explain())])
+            let mut result = CallToolResult::error(vec![ContentBlock::text(error.explain())]);
+            result.meta = Some(error_class(error.error_type()));
+            result
         }
     }
+}
+
+/// Tells the class of a failure where a caller needs no text for it.
+fn error_class(class: &str) -> MetaObject {
+    let mut meta = MetaObject::new();
+    meta.0
+        .insert(attributes::ERROR_META.to_owned(), class.into());
+    meta
 }
 
 /// A value without a canonical form has no digest; the call itself is none the worse for it.

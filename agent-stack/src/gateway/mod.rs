@@ -18,7 +18,7 @@ mod tests;
 mod tool;
 mod watch;
 
-pub use backend::{BackendError, Backends, DocumentSource, FixedDocuments};
+pub use backend::{BackendError, Backends, DocumentSource, FixedDocuments, IndexError, Library};
 pub use endpoint::Era;
 pub use registry::Registry;
 pub use router::{GatewayParts, router, router_of_era};

@@ -1,6 +1,7 @@
 //! The form of a plan: steps that call tools, with arguments that may refer to what earlier steps returned.
 //!
-//! The model writes it, the agent checks and carries it out. Inside the arguments of a step
+//! The model writes it, the agent checks and carries it out. A step waits for the steps it refers to and for those it
+//! names in `after`; steps that wait for nothing run side by side. Inside the arguments of a step
 //! - `{"from": "step-1", "pointer": "/hits/0/sku"}` stands for a value of an earlier result (RFC 6901 pointer), and
 //! - `{"template": "f({{x}})", "values": {"x": …}}` for a text with those values filled in as JSON.
 
@@ -36,7 +37,7 @@ pub enum PlanError {
         count: usize,
     },
     /// The planner says that it lacks tools.
-    #[error("the task needs what no offered tool does: {}", needs.join("; "))]
+    #[error("the task cannot be done, because this is missing: {}", needs.join("; "))]
     Missing {
         /// What is needed.
         needs: Vec<String>,
@@ -61,6 +62,14 @@ pub enum PlanError {
         /// The id it refers to.
         from: String,
     },
+    /// A step waits for one that does not come before it.
+    #[error("step `{step}` is to run after `{after}`, which is not an earlier step")]
+    UnknownPredecessor {
+        /// Id of the step.
+        step: String,
+        /// The id it names.
+        after: String,
+    },
     /// The result has nothing at that place.
     #[error("the result of `{from}` has nothing at `{pointer}`")]
     NoValue {
@@ -77,7 +86,7 @@ pub enum PlanError {
     },
 }
 
-/// What to do for a task, in order.
+/// What to do for a task. Every step comes after those it waits for.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Plan {
     /// The calls.
@@ -98,6 +107,9 @@ pub struct Step {
     /// Arguments, with references.
     #[serde(default)]
     pub arguments: Map<String, Value>,
+    /// Steps that must be done first although no argument refers to them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub after: Vec<String>,
 }
 
 impl Plan {
@@ -134,6 +146,14 @@ impl Plan {
 }
 
 impl Step {
+    /// Ids of the steps that must be done before this one can run.
+    pub fn waits_for(&self) -> BTreeSet<&str> {
+        let referred = self.arguments.values().flat_map(resolve::references);
+        referred
+            .chain(self.after.iter().map(String::as_str))
+            .collect()
+    }
+
     fn check(
         &self,
         offered: &BTreeSet<String>,
@@ -145,15 +165,29 @@ impl Step {
                 tool: self.tool.clone(),
             });
         }
-        self.arguments
-            .values()
-            .try_for_each(|argument| resolve::check_references(argument, earlier))?;
+        self.check_order(earlier)?;
         if !earlier.insert(self.id.clone()) {
             return Err(PlanError::DuplicateStep {
                 step: self.id.clone(),
             });
         }
         Ok(())
+    }
+
+    fn check_order(&self, earlier: &BTreeSet<String>) -> Result<(), PlanError> {
+        let mut referred = self.arguments.values().flat_map(resolve::references);
+        if let Some(from) = referred.find(|from| !earlier.contains(*from)) {
+            return Err(PlanError::UnknownStep {
+                from: from.to_owned(),
+            });
+        }
+        match self.after.iter().find(|after| !earlier.contains(*after)) {
+            None => Ok(()),
+            Some(after) => Err(PlanError::UnknownPredecessor {
+                step: self.id.clone(),
+                after: after.clone(),
+            }),
+        }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::PlanError;
 use serde_json::{Map, Value};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 /// Replaces every reference in `arguments` by what it refers to in `results`, which are keyed by step id.
 ///
@@ -18,26 +18,19 @@ pub fn resolve(
         .collect()
 }
 
-/// Checks that `argument` refers to steps of `earlier` only.
-pub(super) fn check_references(
-    argument: &Value,
-    earlier: &BTreeSet<String>,
-) -> Result<(), PlanError> {
+/// Ids of the steps that `argument` refers to, in the order they stand there.
+pub(super) fn references(argument: &Value) -> Vec<&str> {
     match Form::of(argument) {
-        Form::Reference { from, .. } if !earlier.contains(from) => Err(PlanError::UnknownStep {
-            from: from.to_owned(),
-        }),
-        Form::Reference { .. } | Form::Leaf => Ok(()),
-        Form::Template { values, .. } | Form::Members(values) => values
-            .values()
-            .try_for_each(|value| check_references(value, earlier)),
-        Form::Items(items) => items
-            .iter()
-            .try_for_each(|item| check_references(item, earlier)),
+        Form::Reference { from, .. } => vec![from],
+        Form::Leaf => Vec::new(),
+        Form::Template { values, .. } | Form::Members(values) => {
+            values.values().flat_map(references).collect()
+        }
+        Form::Items(items) => items.iter().flat_map(references).collect(),
     }
 }
 
-/// What an argument is, read once for checking and for resolving.
+/// What an argument is, read once for finding references and for resolving them.
 enum Form<'a> {
     Reference {
         from: &'a str,

@@ -108,6 +108,31 @@ fn a_step_may_only_refer_to_earlier_ones() {
 }
 
 #[test]
+fn a_step_waits_for_what_it_refers_to_and_for_what_it_names() {
+    let parsed = plan(&json!({"steps": [
+        {"id": "1", "tool": "search"},
+        {"id": "2", "tool": "search"},
+        {"id": "3", "tool": "price", "after": ["2"], "arguments":
+            {"a": [{"template": "{{x}}", "values": {"x": {"from": "1", "pointer": "/y"}}}]}}]}));
+    assert_eq!(parsed.check(&offered()), Ok(()));
+    let waits: Vec<_> = parsed.steps.iter().map(Step::waits_for).collect();
+    assert_eq!(
+        waits,
+        [BTreeSet::new(), BTreeSet::new(), BTreeSet::from(["1", "2"])]
+    );
+}
+
+#[test]
+fn a_step_may_only_run_after_earlier_ones() {
+    let wrong = plan(&json!({"steps": [{"id": "1", "tool": "search", "after": ["1"]}]}));
+    let expected = PlanError::UnknownPredecessor {
+        step: "1".into(),
+        after: "1".into(),
+    };
+    assert_eq!(wrong.check(&offered()), Err(expected));
+}
+
+#[test]
 fn an_empty_plan_and_a_repeated_id_are_refused() {
     assert_eq!(
         Plan::default().check(&offered()),

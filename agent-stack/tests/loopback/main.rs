@@ -5,8 +5,11 @@
     reason = "a test ends at the first thing that is not as it should be"
 )]
 
+mod bad_tasks;
 mod interpreter;
 mod model;
+mod one_process;
 mod process;
 mod stack;
+mod tasks;
 mod whole_stack;

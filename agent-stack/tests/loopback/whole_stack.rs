@@ -1,7 +1,10 @@
 //! The reference task through every part of the stack, on loopback.
 
-use crate::stack::{Collected, Faults, ROOT, Stack, TRACE};
-use agent_stack::agent::{AgentEvent, FailedPart};
+use crate::stack::{Collected, ROOT, Stack, TRACE};
+use agent_stack::agent::{AgentEvent, CallOutcome, FailedPart, PlannedStep};
+use agent_stack::all::Deviations;
+use agent_stack::model::Engine;
+use axum::Router;
 use opentelemetry_proto::tonic::trace::v1::span::SpanKind;
 use serde_json::json;
 use std::collections::BTreeMap;
@@ -43,21 +46,37 @@ fn answer(events: &[AgentEvent]) -> &str {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_reference_task_is_planned_carried_out_and_answered() {
-    let stack = Stack::start(Faults::default()).await;
+    let stack = Stack::shipped().await;
     let events = stack.ask(REFERENCE_TASK).await;
     stack.stop().await;
     assert_eq!(
         events[0],
         AgentEvent::Tools {
-            names: ["lookup_price", "run_python", "search_documents"]
-                .map(str::to_owned)
-                .to_vec(),
+            names: [
+                "lookup_price",
+                "read_measurements",
+                "run_python",
+                "search_documents"
+            ]
+            .map(str::to_owned)
+            .to_vec(),
             protocol_version: "2026-07-28".into(),
         }
     );
-    let steps = ["search_documents", "lookup_price", "run_python"]
-        .map(str::to_owned)
-        .to_vec();
+    let step = |number: u32, tool: &str| PlannedStep {
+        call_id: format!("step-{number}"),
+        tool: tool.into(),
+        waits_for: (1..number)
+            .last()
+            .map(|last| format!("step-{last}"))
+            .into_iter()
+            .collect(),
+    };
+    let steps = vec![
+        step(1, "search_documents"),
+        step(2, "lookup_price"),
+        step(3, "run_python"),
+    ];
     assert_eq!(events[1], AgentEvent::Plan { steps });
     let expected = AgentEvent::Call {
         call_id: "step-2".into(),
@@ -69,9 +88,17 @@ async fn the_reference_task_is_planned_carried_out_and_answered() {
         answer(&events),
         "3 units of Mechanical shaft seal 35 mm, EPDM (SKU-7311) cost 117.30 EUR: 3 x 42.50 EUR, less 8 % discount."
     );
+    assert_proven(&events);
+}
+
+/// The answer names its model, its tokens, and every call with one attempt that came to a result.
+fn assert_proven(events: &[AgentEvent]) {
     let Some(AgentEvent::Answer {
         model_backend,
         prompt_tokens,
+        evidence,
+        unsupported_numbers,
+        retries,
         ..
     }) = events.last()
     else {
@@ -79,11 +106,51 @@ async fn the_reference_task_is_planned_carried_out_and_answered() {
     };
     assert_eq!(model_backend, "model-stable");
     assert!(*prompt_tokens > 0);
+    assert_eq!((unsupported_numbers.len(), *retries), (0, 0));
+    let proven: Vec<_> = evidence
+        .iter()
+        .map(|call| (call.call_id.as_str(), call.outcome, call.attempts))
+        .collect();
+    let ok = |id| (id, CallOutcome::Ok, 1);
+    assert_eq!(proven, [ok("step-1"), ok("step-2"), ok("step-3")]);
+}
+
+const ERRAND: &str = "What do 2 shaft seals for pump P-100, 4 bearings for pump P-100 and 1 SKU-9004 cost together, with 5 % discount?";
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_second_version_of_the_planner_lets_calls_run_side_by_side_below_one_agent() {
+    let stack = Stack::with_engine(Engine::RefPlannerV2).await;
+    let events = stack.ask(ERRAND).await;
+    let spans = stack.stop().await;
+    assert!(
+        answer(&events).starts_with("Together they cost 155.99 EUR"),
+        "{events:?}"
+    );
+    assert!(
+        answer(&events).contains("Sources: p100-shaft-seal.txt (search_documents)"),
+        "{events:?}"
+    );
+    let results_before_the_last_independent_call = events
+        .iter()
+        .take_while(
+            |event| !matches!(event, AgentEvent::Call { call_id, .. } if call_id == "step-5"),
+        )
+        .filter(|event| matches!(event, AgentEvent::Result { .. }))
+        .count();
+    assert_eq!(results_before_the_last_independent_call, 0, "{events:?}");
+    let agent = spans.iter().find(|span| span.parent() == ROOT).unwrap();
+    let calls: Vec<_> = spans
+        .iter()
+        .filter(|span| span.span.name.starts_with("execute_tool"))
+        .collect();
+    assert_eq!(calls.len(), 6);
+    assert!(calls.iter().all(|call| call.parent() == agent.id()));
+    assert_eq!(tree(&spans, ROOT, 0).len(), spans.len());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_spans_of_a_task_form_one_tree_across_all_parts() {
-    let stack = Stack::start(Faults::default()).await;
+    let stack = Stack::shipped().await;
     stack.ask(REFERENCE_TASK).await;
     let spans = stack.stop().await;
     assert!(spans.iter().all(|span| span.trace() == TRACE), "{spans:?}");
@@ -113,7 +180,7 @@ async fn the_spans_of_a_task_form_one_tree_across_all_parts() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_same_call_has_the_same_digests_and_request_id_on_both_sides() {
-    let stack = Stack::start(Faults::default()).await;
+    let stack = Stack::shipped().await;
     stack.ask(REFERENCE_TASK).await;
     let spans = stack.stop().await;
     let by_id: BTreeMap<String, &Collected> = spans.iter().map(|span| (span.id(), span)).collect();
@@ -148,9 +215,9 @@ async fn the_same_call_has_the_same_digests_and_request_id_on_both_sides() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_gateway_that_drops_the_trace_context_breaks_the_tree_and_not_the_answer() {
-    let stack = Stack::start(Faults {
+    let stack = Stack::deviating(Deviations {
         drop_trace_context: true,
-        ..Faults::default()
+        ..Deviations::default()
     })
     .await;
     let events = stack.ask(REFERENCE_TASK).await;
@@ -172,14 +239,14 @@ async fn a_gateway_that_drops_the_trace_context_breaks_the_tree_and_not_the_answ
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_hidden_tool_makes_the_task_fail_with_what_is_missing() {
     let hidden = ["lookup_price".to_owned()].into();
-    let stack = Stack::start(Faults {
+    let stack = Stack::deviating(Deviations {
         hidden,
-        ..Faults::default()
+        ..Deviations::default()
     })
     .await;
     let events = stack.ask(REFERENCE_TASK).await;
     stack.stop().await;
-    let Some(AgentEvent::Failure { part, message }) = events.last() else {
+    let Some(AgentEvent::Failure { part, message, .. }) = events.last() else {
         panic!("{events:?}")
     };
     assert_eq!(*part, FailedPart::Model);
@@ -188,9 +255,9 @@ async fn a_hidden_tool_makes_the_task_fail_with_what_is_missing() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_changed_catalog_changes_the_answer() {
-    let stack = Stack::start(Faults {
+    let stack = Stack::deviating(Deviations {
         changed_catalog: true,
-        ..Faults::default()
+        ..Deviations::default()
     })
     .await;
     let events = stack.ask(REFERENCE_TASK).await;
@@ -203,13 +270,24 @@ async fn a_changed_catalog_changes_the_answer() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_tool_that_fails_ends_the_task_and_marks_its_spans() {
-    let stack = Stack::start(Faults::default()).await;
+    let stack = Stack::shipped().await;
     let events = stack.ask("What is the price of SKU-0000?").await;
     let spans = stack.stop().await;
-    let Some(AgentEvent::Failure { part, message }) = events.last() else {
+    let Some(AgentEvent::Failure {
+        part,
+        message,
+        outcome,
+        evidence,
+        ..
+    }) = events.last()
+    else {
         panic!("{events:?}")
     };
-    assert_eq!(*part, FailedPart::Tool);
+    assert_eq!(
+        (*part, *outcome),
+        (FailedPart::Tool, Some(CallOutcome::ToolError))
+    );
+    assert_eq!((evidence.len(), evidence[0].attempts), (1, 1));
     assert!(message.contains("404"), "{message}");
     let failed = |span: &&Collected| span.text("error.type").is_some();
     let names: Vec<_> = spans
@@ -231,7 +309,7 @@ async fn a_tool_that_fails_ends_the_task_and_marks_its_spans() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_question_without_money_is_answered_from_the_manuals() {
-    let stack = Stack::start(Faults::default()).await;
+    let stack = Stack::shipped().await;
     let events = stack
         .ask("Which grease is in the bearings of pump P-100?")
         .await;
@@ -241,14 +319,11 @@ async fn a_question_without_money_is_answered_from_the_manuals() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_task_that_is_not_done_in_time_fails_and_so_does_its_span() {
-    let stack = Stack::start(Faults {
-        silent_model: true,
-        ..Faults::default()
-    })
-    .await;
+    let silent = Router::new().fallback(std::future::pending::<()>);
+    let stack = Stack::with_model(silent).await;
     let events = stack.ask_within(REFERENCE_TASK, 1).await;
     let spans = stack.stop().await;
-    let Some(AgentEvent::Failure { part, message }) = events.last() else {
+    let Some(AgentEvent::Failure { part, message, .. }) = events.last() else {
         panic!("{events:?}")
     };
     assert_eq!(

@@ -1,21 +1,19 @@
 //! Between the generated messages and the records the rest of the orchestrator knows.
 
 mod probe;
+mod task;
 mod traffic;
 
-use super::error::RpcError;
 use super::request::{
-    AgentDescription, Fault, GatewayAddress, ImportReport, ProvisionProgress, StackPlan, TaskOrder,
+    AgentDescription, Fault, GatewayAddress, ImportReport, ProvisionProgress, StackPlan,
     TeardownReport,
 };
-use crate::verify::evidence::{
-    ImportOutcome, ImportedObject, SplitChange, TaskTranscript, ToolCall,
-};
+use crate::verify::evidence::{ImportOutcome, ImportedObject, SplitChange};
 use portproof_proto::canonical::Digest;
 use portproof_proto::v1;
 pub(super) use probe::{observations, probe_request, runtime_evidence};
-use serde_json::Value;
 use std::time::Duration;
+pub(super) use task::{task_event, task_request, transcript};
 pub(super) use traffic::{Traffic, traffic_event, traffic_request};
 
 pub(super) fn description(response: v1::DescribeResponse) -> AgentDescription {
@@ -171,78 +169,6 @@ const fn import_outcome(outcome: v1::import_result::Outcome) -> ImportOutcome {
         Outcome::Present => ImportOutcome::Present,
         Outcome::Conflict => ImportOutcome::Conflict,
         Outcome::Refused | Outcome::Unspecified => ImportOutcome::Refused,
-    }
-}
-
-pub(super) fn task_request(order: &TaskOrder) -> v1::RunTaskRequest {
-    v1::RunTaskRequest {
-        task_id: order.id.clone(),
-        prompt: order.prompt.clone(),
-        traceparent: format!("00-{}-{}-01", order.trace_id, order.root_span_id),
-        deadline_s: seconds(order.deadline),
-    }
-}
-
-pub(super) fn transcript(order: &TaskOrder) -> TaskTranscript {
-    TaskTranscript {
-        task_id: order.id.clone(),
-        trace_id: order.trace_id.clone(),
-        root_span_id: order.root_span_id.clone(),
-        ..TaskTranscript::default()
-    }
-}
-
-/// Adds an event of the agent to the transcript.
-pub(super) fn task_event(
-    event: v1::TaskEvent,
-    transcript: &mut TaskTranscript,
-) -> Result<(), RpcError> {
-    use v1::task_event::Event;
-    match event.event {
-        Some(Event::Tools(tools)) => transcript.discovered = tools.names,
-        Some(Event::Plan(plan)) => transcript.plan = plan.steps,
-        Some(Event::Call(call)) => transcript.calls.push(ToolCall {
-            arguments: json(&call.arguments_json)?,
-            call_id: call.call_id,
-            tool: call.tool,
-            result: None,
-            is_error: false,
-        }),
-        Some(Event::Result(result)) => tool_result(&result, transcript)?,
-        Some(Event::Answer(answer)) => transcript.answer = Some(answer.text),
-        Some(Event::Failure(failure)) => {
-            transcript.failure = Some(format!("{}: {}", failure.part, failure.message));
-        }
-        None => {}
-    }
-    Ok(())
-}
-
-fn tool_result(result: &v1::ToolResult, transcript: &mut TaskTranscript) -> Result<(), RpcError> {
-    let value = json(&result.result_json)?;
-    let call = transcript
-        .calls
-        .iter_mut()
-        .find(|call| call.call_id == result.call_id);
-    let call = call.ok_or_else(|| {
-        protocol(format!(
-            "a result of `{}` that nobody called",
-            result.call_id
-        ))
-    })?;
-    call.result = Some(value);
-    call.is_error = result.is_error;
-    Ok(())
-}
-
-fn json(text: &str) -> Result<Value, RpcError> {
-    serde_json::from_str(text).map_err(|error| protocol(format!("what is no JSON ({error})")))
-}
-
-const fn protocol(what: String) -> RpcError {
-    RpcError::Protocol {
-        call: "RunTask",
-        what,
     }
 }
 

@@ -244,6 +244,8 @@ async fn a_task_that_ends_keeps_its_calls_and_its_answer() {
         tool: "run_python".into(),
         is_error: false,
         result_json: r#"{"stdout":"1"}"#.into(),
+        outcome: v1::CallOutcome::Ok.into(),
+        attempts: 1,
     });
     let answer = v1::task_event::Event::Answer(v1::TaskAnswer {
         text: "one".into(),

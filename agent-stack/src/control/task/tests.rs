@@ -45,10 +45,10 @@ async fn reported(peers: &Peers, traceparent: &str) -> (Vec<Event>, Result<(), T
 async fn events_are_passed_on_with_canonical_arguments_and_results() {
     let peers = agent(&[
         r#"{"type":"tools","names":["t"],"protocolVersion":"2026-07-28"}"#,
-        "\n{\"type\":\"plan\",\"steps\":[\"t\"]}\n{\"type\":\"call\",\"callId\":\"1\",",
+        "\n{\"type\":\"plan\",\"steps\":[{\"callId\":\"1\",\"tool\":\"t\"}]}\n{\"type\":\"call\",\"callId\":\"1\",",
         "\"tool\":\"t\",\"arguments\":{\"b\":1,\"a\":2}}\n",
-        "{\"type\":\"result\",\"callId\":\"1\",\"tool\":\"t\",\"isError\":false,\"result\":{\"y\":1.0,\"x\":[]}}\n",
-        "{\"type\":\"answer\",\"text\":\"done\",\"promptTokens\":1,\"completionTokens\":2,\"modelBackend\":\"model-stable\"}\n",
+        "{\"type\":\"result\",\"callId\":\"1\",\"tool\":\"t\",\"outcome\":\"ok\",\"attempts\":2,\"result\":{\"y\":1.0,\"x\":[]}}\n",
+        "{\"type\":\"answer\",\"text\":\"done\",\"promptTokens\":1,\"completionTokens\":2,\"modelBackend\":\"model-stable\",\"evidence\":[{\"callId\":\"1\",\"tool\":\"t\",\"argumentsSha256\":\"sha256:aa\",\"attempts\":2,\"outcome\":\"ok\"}],\"unsupportedNumbers\":[],\"retries\":1}\n",
     ])
     .await;
     let (events, outcome) = reported(&peers, TRACEPARENT).await;
@@ -58,7 +58,10 @@ async fn events_are_passed_on_with_canonical_arguments_and_results() {
     assert!(
         matches!(&events[3], Event::Result(result) if result.result_json == r#"{"x":[],"y":1}"#)
     );
-    assert!(matches!(&events[4], Event::Answer(answer) if answer.model_backend == "model-stable"));
+    assert!(
+        matches!(&events[4], Event::Answer(answer) if answer.model_backend == "model-stable"
+        && answer.retries == 1 && answer.evidence[0].outcome() == v1::CallOutcome::Ok)
+    );
 }
 
 #[tokio::test]

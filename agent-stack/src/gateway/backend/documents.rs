@@ -1,6 +1,8 @@
 //! Searches the documents of a ConfigMap: one key, one document.
+//!
+//! A document set is indexed when it is first searched and again when it has changed, not for each call.
 
-use super::search::{Document, search};
+use super::search::{IndexError, Library};
 use super::{Answer, BackendError, text_argument};
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
@@ -9,75 +11,148 @@ use kube::{Api, Client};
 use portproof_proto::tool::DocumentsBackend;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// Where documents come from.
 pub trait DocumentSource: Send + Sync {
-    /// The documents of the ConfigMap, by key.
-    fn documents<'a>(
+    /// The documents of the ConfigMap, indexed.
+    fn library<'a>(
         &'a self,
         config_map: &'a str,
-    ) -> BoxFuture<'a, Result<BTreeMap<String, String>, BackendError>>;
+    ) -> BoxFuture<'a, Result<Arc<Library>, BackendError>>;
 }
 
-/// Documents in ConfigMaps of the namespace, read anew for each call.
+/// Documents in ConfigMaps of the namespace, read anew for each call and indexed anew when they have changed.
 pub(in crate::gateway) struct ClusterDocuments {
     api: Api<ConfigMap>,
+    shelf: Shelf,
 }
 
 impl ClusterDocuments {
     pub(in crate::gateway) fn new(client: Client, namespace: &str) -> Self {
         Self {
             api: Api::namespaced(client, namespace),
+            shelf: Shelf::default(),
         }
     }
 
-    async fn read(&self, config_map: &str) -> Result<BTreeMap<String, String>, BackendError> {
+    async fn read(&self, config_map: &str) -> Result<Arc<Library>, BackendError> {
         let found = self.api.get_opt(config_map).await;
         let found = found.map_err(|source| BackendError::Documents {
             config_map: config_map.to_owned(),
             source: Box::new(source),
         })?;
-        let found = found.ok_or_else(|| BackendError::NoDocuments {
-            config_map: config_map.to_owned(),
-        })?;
-        Ok(found.data.unwrap_or_default())
+        let Some(found) = found else {
+            self.shelf.forget(config_map);
+            return Err(no_documents(config_map));
+        };
+        let version = Version {
+            uid: found.metadata.uid.unwrap_or_default(),
+            resource_version: found.metadata.resource_version.unwrap_or_default(),
+        };
+        let texts = found.data.unwrap_or_default();
+        self.shelf.library(config_map, version, texts).await
     }
 }
 
 impl DocumentSource for ClusterDocuments {
-    fn documents<'a>(
+    fn library<'a>(
         &'a self,
         config_map: &'a str,
-    ) -> BoxFuture<'a, Result<BTreeMap<String, String>, BackendError>> {
+    ) -> BoxFuture<'a, Result<Arc<Library>, BackendError>> {
         self.read(config_map).boxed()
     }
 }
 
 /// Documents that were given at the start, for a gateway without a cluster.
-#[derive(Clone, Debug, Default)]
+#[derive(Default)]
 pub struct FixedDocuments {
     config_maps: BTreeMap<String, BTreeMap<String, String>>,
+    shelf: Shelf,
 }
 
 impl FixedDocuments {
     /// The documents of `config_maps`, by name and key.
     pub fn new(config_maps: BTreeMap<String, BTreeMap<String, String>>) -> Self {
-        Self { config_maps }
+        Self {
+            config_maps,
+            shelf: Shelf::default(),
+        }
+    }
+
+    async fn read(&self, config_map: &str) -> Result<Arc<Library>, BackendError> {
+        let texts = self.config_maps.get(config_map);
+        let texts = texts.ok_or_else(|| no_documents(config_map))?.clone();
+        self.shelf
+            .library(config_map, Version::default(), texts)
+            .await
     }
 }
 
 impl DocumentSource for FixedDocuments {
-    fn documents<'a>(
+    fn library<'a>(
         &'a self,
         config_map: &'a str,
-    ) -> BoxFuture<'a, Result<BTreeMap<String, String>, BackendError>> {
-        let found = self.config_maps.get(config_map).cloned();
-        async move {
-            found.ok_or_else(|| BackendError::NoDocuments {
-                config_map: config_map.to_owned(),
-            })
+    ) -> BoxFuture<'a, Result<Arc<Library>, BackendError>> {
+        self.read(config_map).boxed()
+    }
+}
+
+/// One state of one ConfigMap: a new object of the same name has another UID.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct Version {
+    uid: String,
+    resource_version: String,
+}
+
+/// Indexed document sets by name of their ConfigMap, one version of each.
+#[derive(Default)]
+struct Shelf {
+    libraries: Mutex<BTreeMap<String, (Version, Arc<Library>)>>,
+}
+
+impl Shelf {
+    /// The index of that version; built aside, because it may take longer than the runtime's other work should wait.
+    async fn library(
+        &self,
+        config_map: &str,
+        version: Version,
+        texts: BTreeMap<String, String>,
+    ) -> Result<Arc<Library>, BackendError> {
+        if let Some(library) = self.find(config_map, &version) {
+            return Ok(library);
         }
-        .boxed()
+        let built = tokio::task::spawn_blocking(move || Library::build(&texts)).await;
+        let library = built
+            .map_err(IndexError::Build)
+            .flatten()
+            .map_err(BackendError::Index)?;
+        let library = Arc::new(library);
+        self.lock()
+            .insert(config_map.to_owned(), (version, Arc::clone(&library)));
+        Ok(library)
+    }
+
+    fn find(&self, config_map: &str, version: &Version) -> Option<Arc<Library>> {
+        let libraries = self.lock();
+        let (found, library) = libraries.get(config_map)?;
+        (found == version).then(|| Arc::clone(library))
+    }
+
+    fn forget(&self, config_map: &str) {
+        self.lock().remove(config_map);
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, BTreeMap<String, (Version, Arc<Library>)>> {
+        self.libraries
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn no_documents(config_map: &str) -> BackendError {
+    BackendError::NoDocuments {
+        config_map: config_map.to_owned(),
     }
 }
 
@@ -87,15 +162,53 @@ pub(super) async fn call(
     arguments: &Value,
 ) -> Result<Answer, BackendError> {
     let query = text_argument(arguments, &backend.query_argument)?;
-    let documents: Vec<Document> = source
-        .documents(&backend.config_map_name)
-        .await?
-        .into_iter()
-        .map(|(key, text)| Document::parse(key, &text))
-        .collect();
+    let library = source.library(&backend.config_map_name).await?;
     let limit = usize::try_from(backend.limit).unwrap_or(usize::MAX);
+    let hits = library.search(query, limit).map_err(BackendError::Index)?;
     Ok(Answer {
-        value: json!({"hits": search(&documents, query, limit)}),
+        value: json!({"hits": hits}),
         is_error: false,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn texts(text: &str) -> BTreeMap<String, String> {
+        BTreeMap::from([("k".to_owned(), text.to_owned())])
+    }
+
+    fn version(resource_version: &str) -> Version {
+        Version {
+            uid: "u".into(),
+            resource_version: resource_version.into(),
+        }
+    }
+
+    #[tokio::test]
+    async fn a_document_set_is_indexed_once_for_each_version() {
+        let shelf = Shelf::default();
+        let library = async |resource_version, text| {
+            let version = version(resource_version);
+            shelf
+                .library("manuals", version, texts(text))
+                .await
+                .unwrap()
+        };
+        let first = library("1", "pump").await;
+        assert!(Arc::ptr_eq(&first, &library("1", "pump").await));
+        let changed = library("2", "valve").await;
+        assert!(!Arc::ptr_eq(&first, &changed));
+        assert_eq!(changed.search("valve", 1).unwrap().len(), 1);
+        shelf.forget("manuals");
+        assert!(!Arc::ptr_eq(&changed, &library("2", "valve").await));
+    }
+
+    #[tokio::test]
+    async fn a_config_map_that_is_not_there_is_named() {
+        let source = FixedDocuments::default();
+        let missing = source.library("manuals").await.err().unwrap();
+        assert_eq!(missing.to_string(), "there is no ConfigMap `manuals`");
+    }
 }

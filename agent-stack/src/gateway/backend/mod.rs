@@ -7,6 +7,7 @@ mod search;
 
 pub(super) use documents::ClusterDocuments;
 pub use documents::{DocumentSource, FixedDocuments};
+pub use search::{IndexError, Library};
 
 use crate::http_client::HttpError;
 use crate::telemetry::{ActiveSpan, SpanKind, SpanRelay, TRACEPARENT, Telemetry};
@@ -50,6 +51,9 @@ pub enum BackendError {
         #[source]
         source: Box<kube::Error>,
     },
+    /// The documents cannot be indexed or searched.
+    #[error("the documents cannot be searched")]
+    Index(#[source] IndexError),
     /// There is no such ConfigMap.
     #[error("there is no ConfigMap `{config_map}`")]
     NoDocuments {

@@ -1,20 +1,51 @@
-//! A small deterministic search: rare words count more, words of a title count more.
+//! Full-text search in a document set: BM25 over passages, English stemming, titles and headings weigh more.
 //!
-//! A document is a head of `name: value` lines, an empty line, and text in paragraphs. The head's `title` is searched
-//! with extra weight and its `sku` (one item number, or several separated by commas) is told with each hit.
+//! A document is a head of `name: value` lines, an empty line, and text in paragraphs; a line that begins with `#` is
+//! the heading of the paragraphs below it. The head's `title` is searched with every passage and its `sku` (one item
+//! number, or several separated by commas) is told with each hit.
+//!
+//! A query is words, never syntax. The same documents and the same query give the same hits in the same order: the index
+//! has one segment, scores are rounded, and of equals the one whose key sorts first comes first.
 
+mod document;
+mod words;
+
+#[cfg(test)]
+mod tests;
+
+use document::Document;
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
+use tantivy::collector::TopDocs;
+use tantivy::merge_policy::NoMergePolicy;
+use tantivy::query::{BooleanQuery, BoostQuery, Occur, Query, TermQuery};
+use tantivy::schema::{
+    Field, IndexRecordOption, STORED, Schema, SchemaBuilder, TextFieldIndexing, TextOptions,
+    Value as _,
+};
+use tantivy::{
+    Index, IndexReader, IndexWriter, ReloadPolicy, Searcher, TantivyDocument, TantivyError, Term,
+};
+use words::Words;
 
-/// How much more a word of the title counts.
-const TITLE_WEIGHT: usize = 3;
+/// How much more a word of a title or a heading says than a word of the text.
+const TITLE_BOOST: f32 = 2.0;
+const HEADING_BOOST: f32 = 1.5;
+/// Scores are told as integers in thousandths.
+const SCORE_SCALE: f32 = 1000.0;
+/// The smallest heap a writer takes, in bytes; it lives only while an index is built.
+const WRITER_HEAP: usize = 15_000_000;
+const ANALYZER: &str = "words";
 
-/// A document with its head taken apart.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Document {
-    key: String,
-    head: BTreeMap<String, String>,
-    paragraphs: Vec<String>,
+/// Why documents cannot be indexed or searched.
+#[derive(Debug, thiserror::Error)]
+pub enum IndexError {
+    /// The index.
+    #[error("the index of the documents cannot be used")]
+    Index(#[from] TantivyError),
+    /// Building it was cut off.
+    #[error("the index of the documents was not built")]
+    Build(#[source] tokio::task::JoinError),
 }
 
 /// One document that matches, best first.
@@ -24,215 +55,218 @@ pub(super) struct Hit {
     document: String,
     /// Its title, or its key.
     title: String,
+    /// Heading above the passage.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    heading: Option<String>,
     /// The paragraph that matches best.
     passage: String,
-    /// How well it matches; only comparable within one answer.
-    score: usize,
-    /// The first item number in the head.
+    /// How well it matches (BM25, in thousandths); only comparable within one answer.
+    score: u64,
+    /// The first item number of the document.
     #[serde(skip_serializing_if = "Option::is_none")]
     sku: Option<String>,
-    /// Every item number in the head.
+    /// Every item number of the document.
     skus: Vec<String>,
+    /// Words of the query that stand neither in the passage nor above it.
+    missing: Vec<String>,
 }
 
-impl Document {
-    /// Takes a document apart; without a head all of it is text.
-    pub(super) fn parse(key: String, text: &str) -> Self {
-        let text = text.replace("\r\n", "\n");
-        let (head, body) = text.split_once("\n\n").unwrap_or((&text, ""));
-        match parse_head(head) {
-            Some(head) => Self {
-                key,
-                head,
-                paragraphs: paragraphs(body),
-            },
-            None => Self {
-                key,
-                head: BTreeMap::new(),
-                paragraphs: paragraphs(&text),
-            },
-        }
+/// An indexed document set.
+pub struct Library {
+    documents: Vec<Document>,
+    reader: IndexReader,
+    fields: Fields,
+    words: Words,
+}
+
+/// A passage that matches.
+struct Match {
+    document: usize,
+    passage: usize,
+    score: u64,
+}
+
+#[derive(Clone, Copy)]
+struct Fields {
+    title: Field,
+    heading: Field,
+    text: Field,
+    document: Field,
+    passage: Field,
+}
+
+impl Fields {
+    fn define() -> (Schema, Self) {
+        let mut schema = SchemaBuilder::new();
+        let indexing = TextFieldIndexing::default()
+            .set_tokenizer(ANALYZER)
+            .set_index_option(IndexRecordOption::WithFreqs);
+        let text = TextOptions::default().set_indexing_options(indexing);
+        let fields = Self {
+            title: schema.add_text_field("title", text.clone()),
+            heading: schema.add_text_field("heading", text.clone()),
+            text: schema.add_text_field("text", text),
+            document: schema.add_u64_field("document", STORED),
+            passage: schema.add_u64_field("passage", STORED),
+        };
+        (schema.build(), fields)
     }
 
-    fn title(&self) -> &str {
-        self.head.get("title").unwrap_or(&self.key)
-    }
-
-    fn skus(&self) -> Vec<String> {
-        let listed = self.head.get("sku").map(String::as_str).unwrap_or_default();
-        listed
-            .split(',')
-            .map(str::trim)
-            .filter(|sku| sku.starts_with("SKU-"))
-            .map(str::to_owned)
-            .collect()
-    }
-
-    fn words(&self) -> BTreeSet<String> {
-        self.paragraphs
-            .iter()
-            .flat_map(|paragraph| words(paragraph))
-            .chain(words(self.title()))
-            .collect()
-    }
-}
-
-/// The head as names and values; `None` when a line of it is neither.
-fn parse_head(head: &str) -> Option<BTreeMap<String, String>> {
-    head.lines()
-        .map(|line| {
-            let (name, value) = line.split_once(':')?;
-            let plain = !name.is_empty()
-                && name
-                    .chars()
-                    .all(|letter| letter.is_ascii_lowercase() || letter == '-');
-            plain.then(|| (name.to_owned(), value.trim().to_owned()))
-        })
-        .collect()
-}
-
-fn paragraphs(text: &str) -> Vec<String> {
-    let joined = |paragraph: &str| paragraph.split_whitespace().collect::<Vec<_>>().join(" ");
-    text.split("\n\n")
-        .map(joined)
-        .filter(|paragraph| !paragraph.is_empty())
-        .collect()
-}
-
-/// Words in lower case without the plural s; a hyphen belongs to the word, as in `P-100`.
-fn words(text: &str) -> BTreeSet<String> {
-    let lower = text.to_lowercase();
-    let split = lower.split(|letter: char| !letter.is_alphanumeric() && letter != '-');
-    split
-        .map(|word| word.trim_matches('-'))
-        .filter(|word| word.len() > 1)
-        .map(|word| singular(word).to_owned())
-        .collect()
-}
-
-fn singular(word: &str) -> &str {
-    word.strip_suffix('s')
-        .filter(|stem| stem.len() > 2 && !stem.ends_with('s'))
-        .unwrap_or(word)
-}
-
-/// The documents that match `query`, best first; of equals the one whose key sorts first.
-pub(super) fn search(documents: &[Document], query: &str, limit: usize) -> Vec<Hit> {
-    let weights = weights(documents, &words(query));
-    let mut hits: Vec<Hit> = documents
-        .iter()
-        .map(|document| hit(document, &weights))
-        .filter(|hit| hit.score > 0)
-        .collect();
-    hits.sort_by(|one, other| {
-        other
-            .score
-            .cmp(&one.score)
-            .then_with(|| one.document.cmp(&other.document))
-    });
-    hits.truncate(limit);
-    hits
-}
-
-/// The weight of each word of the query: the fewer documents have it, the more it says.
-fn weights(documents: &[Document], query: &BTreeSet<String>) -> BTreeMap<String, usize> {
-    let texts: Vec<_> = documents.iter().map(Document::words).collect();
-    let holders = |word: &String| texts.iter().filter(|text| text.contains(word)).count();
-    query
-        .iter()
-        .map(|word| (word.clone(), documents.len() + 1 - holders(word)))
-        .collect()
-}
-
-fn hit(document: &Document, weights: &BTreeMap<String, usize>) -> Hit {
-    let in_title = score(&words(document.title()), weights) * TITLE_WEIGHT;
-    let in_text = score(&document.words(), weights);
-    let skus = document.skus();
-    Hit {
-        document: document.key.clone(),
-        title: document.title().to_owned(),
-        passage: best_paragraph(document, weights),
-        score: in_title + in_text,
-        sku: skus.first().cloned(),
-        skus,
-    }
-}
-
-fn score(text: &BTreeSet<String>, weights: &BTreeMap<String, usize>) -> usize {
-    weights
-        .iter()
-        .filter(|(word, _)| text.contains(*word))
-        .map(|(_, weight)| weight)
-        .sum()
-}
-
-fn best_paragraph(document: &Document, weights: &BTreeMap<String, usize>) -> String {
-    let scored = document
-        .paragraphs
-        .iter()
-        .map(|paragraph| (score(&words(paragraph), weights), paragraph));
-    // Of equals the first: `max_by_key` takes the last.
-    scored
-        .rev()
-        .max_by_key(|(score, _)| *score)
-        .map(|(_, paragraph)| paragraph.clone())
-        .unwrap_or_default()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    fn documents() -> Vec<Document> {
+    fn weighted(self) -> [(Field, f32); 3] {
         [
-            ("bearing", "title: Bearings of pump P-100\nsku: SKU-2\n\nGrease the bearing."),
-            ("notes", "No head here: just text about a pump."),
-            ("seal", "title: Shaft seal of pump P-100\nsku: SKU-1, SKU-9\n\nFirst.\n\nReplace the seal\nyearly."),
-            ("seal-200", "title: Shaft seal of pump P-200\nsku: SKU-3\n\nReplace the seal."),
+            (self.title, TITLE_BOOST),
+            (self.heading, HEADING_BOOST),
+            (self.text, 1.0),
         ]
-        .map(|(key, text)| Document::parse(key.into(), text))
-        .to_vec()
+    }
+}
+
+impl Library {
+    /// Indexes documents, by key.
+    ///
+    /// # Errors
+    /// When the index cannot be written, for example because memory is short.
+    pub(super) fn build(texts: &BTreeMap<String, String>) -> Result<Self, IndexError> {
+        let documents: Vec<_> = texts
+            .iter()
+            .map(|(key, text)| Document::parse(key.clone(), text))
+            .collect();
+        let words = Words::new()?;
+        let (schema, fields) = Fields::define();
+        let index = Index::create_in_ram(schema);
+        index.tokenizers().register(ANALYZER, words.analyzer());
+        write(&index, fields, &documents)?;
+        let reader = index
+            .reader_builder()
+            .reload_policy(ReloadPolicy::Manual)
+            .try_into()?;
+        Ok(Self {
+            documents,
+            reader,
+            fields,
+            words,
+        })
     }
 
-    #[test]
-    fn the_document_about_both_words_comes_first_with_its_item_numbers() {
-        let hits = search(&documents(), "replacement seals P-100", 2);
-        assert_eq!(hits.len(), 2);
-        assert_eq!(
-            (hits[0].document.as_str(), hits[0].sku.as_deref()),
-            ("seal", Some("SKU-1"))
-        );
-        assert_eq!(hits[0].skus, ["SKU-1", "SKU-9"]);
-        assert_eq!(hits[0].passage, "Replace the seal yearly.");
-    }
-
-    #[test]
-    fn a_document_without_head_is_all_text() {
-        let hits = search(&documents(), "just text", 9);
-        assert_eq!(
-            (hits[0].document.as_str(), hits[0].sku.as_deref()),
-            ("notes", None)
-        );
-        assert_eq!(hits[0].passage, "No head here: just text about a pump.");
-    }
-
-    #[test]
-    fn what_no_document_has_gives_no_hit() {
-        assert!(search(&documents(), "gearbox", 9).is_empty());
-    }
-
-    proptest! {
-        #[test]
-        fn the_order_of_the_documents_does_not_matter(query in "(seal|pump|P-100|grease| ){1,6}") {
-            let mut reversed = documents();
-            reversed.reverse();
-            prop_assert_eq!(search(&documents(), &query, 9), search(&reversed, &query, 9));
+    /// The documents that match `query`, best first, at most `limit`.
+    ///
+    /// # Errors
+    /// When the index cannot be read.
+    pub(super) fn search(&self, query: &str, limit: usize) -> Result<Vec<Hit>, IndexError> {
+        let terms = self.words.of(query);
+        let passages = self.documents.iter().map(|found| found.passages.len());
+        let passages: usize = passages.sum();
+        if terms.is_empty() || passages == 0 {
+            return Ok(Vec::new());
         }
+        let searcher = self.reader.searcher();
+        let best = TopDocs::with_limit(passages).order_by_score();
+        let found = searcher.search(&self.query(terms.keys()), &best)?;
+        let mut matches = found
+            .into_iter()
+            .map(|(score, address)| self.located(&searcher, score, address))
+            .collect::<Result<Vec<_>, _>>()?;
+        best_of_each_document(&mut matches);
+        matches.truncate(limit);
+        Ok(matches
+            .iter()
+            .map(|found| self.hit(found, &terms))
+            .collect())
+    }
 
-        #[test]
-        fn any_text_is_a_document(text in "\\PC{0,60}(\n\n)?\\PC{0,60}") {
-            search(&[Document::parse("k".into(), &text)], &text, 1);
+    /// Any of the words in any of the fields.
+    fn query<'a>(&self, stems: impl Iterator<Item = &'a String>) -> BooleanQuery {
+        let clauses = stems.flat_map(|stem| {
+            self.fields.weighted().map(|(field, boost)| {
+                let term = Term::from_field_text(field, stem);
+                let term = TermQuery::new(term, IndexRecordOption::WithFreqs);
+                let boosted: Box<dyn Query> = Box::new(BoostQuery::new(Box::new(term), boost));
+                (Occur::Should, boosted)
+            })
+        });
+        BooleanQuery::new(clauses.collect())
+    }
+
+    fn located(
+        &self,
+        searcher: &Searcher,
+        score: f32,
+        address: tantivy::DocAddress,
+    ) -> Result<Match, IndexError> {
+        let stored: TantivyDocument = searcher.doc(address)?;
+        let number = |field| {
+            let value = stored.get_first(field).and_then(|value| value.as_u64());
+            value.and_then(|value| usize::try_from(value).ok())
+        };
+        Ok(Match {
+            document: number(self.fields.document).unwrap_or_default(),
+            passage: number(self.fields.passage).unwrap_or_default(),
+            score: rounded(score),
+        })
+    }
+
+    fn hit(&self, found: &Match, terms: &BTreeMap<String, String>) -> Hit {
+        let document = &self.documents[found.document];
+        let passage = &document.passages[found.passage];
+        let heading = passage.heading.as_deref();
+        let around = [document.title(), heading.unwrap_or_default(), &passage.text];
+        let present: BTreeSet<String> = around
+            .into_iter()
+            .flat_map(|text| self.words.of(text).into_keys())
+            .collect();
+        let missing = terms.iter().filter(|(stem, _)| !present.contains(*stem));
+        Hit {
+            document: document.key.clone(),
+            title: document.title().to_owned(),
+            heading: passage.heading.clone(),
+            passage: passage.text.clone(),
+            score: found.score,
+            sku: document.skus().first().cloned(),
+            skus: document.skus(),
+            missing: missing.map(|(_, word)| word.clone()).collect(),
         }
     }
+}
+
+/// One thread and one commit make one segment, so that nothing depends on which thread was faster.
+fn write(index: &Index, fields: Fields, documents: &[Document]) -> Result<(), IndexError> {
+    let mut writer: IndexWriter = index.writer_with_num_threads(1, WRITER_HEAP)?;
+    writer.set_merge_policy(Box::new(NoMergePolicy));
+    for (number, document) in documents.iter().enumerate() {
+        for (place, passage) in document.passages.iter().enumerate() {
+            let mut entry = TantivyDocument::new();
+            entry.add_text(fields.title, document.title());
+            entry.add_text(
+                fields.heading,
+                passage.heading.as_deref().unwrap_or_default(),
+            );
+            entry.add_text(fields.text, &passage.text);
+            entry.add_u64(fields.document, number as u64);
+            entry.add_u64(fields.passage, place as u64);
+            writer.add_document(entry)?;
+        }
+    }
+    writer.commit()?;
+    Ok(())
+}
+
+/// A score below half a thousandth would be 0, which the tool's schema takes for no match.
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "scores of BM25 are positive and small"
+)]
+fn rounded(score: f32) -> u64 {
+    ((score * SCORE_SCALE).round() as u64).max(1)
+}
+
+/// Keeps the best passage of each document, the first of equals. Documents are numbered in the order of their keys.
+fn best_of_each_document(matches: &mut Vec<Match>) {
+    matches.sort_by(|one, other| {
+        let place = |found: &Match| (found.document, found.passage);
+        let scores = other.score.cmp(&one.score);
+        scores.then_with(|| place(one).cmp(&place(other)))
+    });
+    let mut seen = BTreeSet::new();
+    matches.retain(|found| seen.insert(found.document));
 }

@@ -1,12 +1,14 @@
 //! The reference planner: a deterministic stand-in for a language model.
 //!
 //! It is a pure function from a conversation and the offered tools to the next message. It reads the request, knows
-//! three kinds of tools by what they say of themselves, and puts the answer together from what the tools returned. It
-//! knows no tool, document or price in advance.
+//! four kinds of tools by what they say of themselves, and puts the answer together from what the tools returned. It
+//! knows no tool, document, machine or price in advance, and says what it cannot do.
 
 mod answer;
 mod compose;
+mod finding;
 mod offer;
+mod program;
 mod question;
 #[cfg(test)]
 mod tests;
@@ -14,29 +16,28 @@ mod tests;
 use super::engine::Engine;
 use super::openai::{ChatRequest, Message, Role, ToolCall};
 use crate::plan;
-#[cfg(test)]
-use crate::plan::Plan;
+use crate::plan::{Plan, Step};
+use finding::Finding;
 use question::Question;
 use serde_json::Value;
 use std::collections::BTreeMap;
 
 /// The next message of the conversation, as `engine` writes it.
-pub fn reply(request: &ChatRequest, _engine: Engine) -> Message {
+pub fn reply(request: &ChatRequest, engine: Engine) -> Message {
     let question = Question::read(last_text(request, Role::User));
     if asks_for_plan(request) {
-        let plan = compose::compose(&question, &request.tools);
-        return Message::text(
-            Role::Assistant,
-            serde_json::to_string(&plan).unwrap_or_default(),
-        );
+        let plan = compose::compose(&question, &request.tools, engine);
+        return said(serde_json::to_string(&plan).unwrap_or_default());
     }
+    let findings = finding::findings(request);
     if request.tools.is_empty() {
-        return Message::text(
-            Role::Assistant,
-            answer::answer(&question, &ordered(&results(request))),
-        );
+        return said(answer::answer(&question, &findings, engine));
     }
-    next_call(request, &question)
+    next_calls(request, &question, &findings, engine)
+}
+
+fn said(text: String) -> Message {
+    Message::text(Role::Assistant, text)
 }
 
 /// Whether the operator asks for the plan itself, as JSON, and not for the first call of it.
@@ -62,60 +63,60 @@ fn last_text(request: &ChatRequest, role: Role) -> &str {
         .unwrap_or_default()
 }
 
-/// Function calling: the next call of the plan, or the answer once every call has its result.
-fn next_call(request: &ChatRequest, question: &Question) -> Message {
-    let plan = compose::compose(question, &request.tools);
+/// Function calling: the next calls of the plan, or the answer once every call has its result.
+fn next_calls(
+    request: &ChatRequest,
+    question: &Question,
+    findings: &[Finding],
+    engine: Engine,
+) -> Message {
+    let plan = compose::compose(question, &request.tools, engine);
     if !plan.missing.is_empty() {
-        return Message::text(
-            Role::Assistant,
-            format!("I cannot do this without {}.", plan.missing.join(" and ")),
-        );
+        return said(format!(
+            "I cannot do this without {}.",
+            plan.missing.join(" and ")
+        ));
     }
-    let results = results(request);
-    match plan
-        .steps
+    let results: BTreeMap<String, Value> = findings
         .iter()
-        .find(|step| !results.contains_key(&step.id))
-    {
-        None => Message::text(
-            Role::Assistant,
-            answer::answer(question, &ordered(&results)),
-        ),
-        Some(step) => match plan::resolve(&step.arguments, &results) {
-            Ok(arguments) => Message::calls(vec![ToolCall::new(
-                &step.id,
-                &step.tool,
-                &Value::Object(arguments),
-            )]),
-            Err(error) => Message::text(Role::Assistant, format!("I cannot go on: {error}.")),
-        },
+        .map(|finding| (finding.id.clone(), finding.result.clone()))
+        .collect();
+    let ready = ready(&plan, &results);
+    if ready.is_empty() {
+        return said(answer::answer(question, findings, engine));
+    }
+    let calls = ready.into_iter().map(|step| call(step, &results)).collect();
+    match calls {
+        Ok(calls) => Message::calls(calls),
+        Err(error) => said(format!("I cannot go on: {error}.")),
     }
 }
 
-/// The results in the conversation, by call id; a result that is not JSON is its text.
-fn results(request: &ChatRequest) -> BTreeMap<String, Value> {
-    let tools = request
-        .messages
+/// The steps without a result whose predecessors all have theirs.
+fn ready<'a>(plan: &'a Plan, results: &BTreeMap<String, Value>) -> Vec<&'a Step> {
+    let open = plan
+        .steps
         .iter()
-        .filter(|message| message.role == Role::Tool);
-    tools
-        .filter_map(|message| {
-            let text = message.content.as_deref().unwrap_or_default();
-            let value = serde_json::from_str(text).unwrap_or_else(|_| Value::from(text));
-            Some((message.tool_call_id.clone()?, value))
-        })
+        .filter(|step| !results.contains_key(&step.id));
+    open.filter(|step| step.waits_for().iter().all(|id| results.contains_key(*id)))
         .collect()
 }
 
-fn ordered(results: &BTreeMap<String, Value>) -> Vec<Value> {
-    results.values().cloned().collect()
+fn call(step: &Step, results: &BTreeMap<String, Value>) -> Result<ToolCall, plan::PlanError> {
+    let arguments = plan::resolve(&step.arguments, results)?;
+    Ok(ToolCall::new(
+        &step.id,
+        &step.tool,
+        &Value::Object(arguments),
+    ))
 }
 
 /// The plan for a request, as [`reply`] would write it.
 #[cfg(test)]
-pub(crate) fn plan_for(request: &ChatRequest) -> Plan {
+pub(crate) fn plan_for(request: &ChatRequest, engine: Engine) -> Plan {
     compose::compose(
         &Question::read(last_text(request, Role::User)),
         &request.tools,
+        engine,
     )
 }

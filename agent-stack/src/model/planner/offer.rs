@@ -11,18 +11,21 @@ pub(super) enum Ability {
     Search,
     /// Finds the price of an item by its number.
     Price,
+    /// Reads the measured values of a machine.
+    Data,
     /// Runs a program.
     Code,
 }
 
 impl Ability {
-    const ALL: [Self; 3] = [Self::Search, Self::Price, Self::Code];
+    const ALL: [Self; 4] = [Self::Search, Self::Price, Self::Data, Self::Code];
 
     /// Beginnings of words that speak of the ability.
     const fn words(self) -> &'static [&'static str] {
         match self {
             Self::Search => &["search", "find", "document", "manual", "passage", "query"],
             Self::Price => &["price", "lookup", "look", "catalog", "item", "sku"],
+            Self::Data => &["measure", "reading", "sensor", "telemetry", "series"],
             Self::Code => &[
                 "python",
                 "code",
@@ -41,6 +44,7 @@ impl Ability {
         match self {
             Self::Search => &["query", "q", "text", "question"],
             Self::Price => &["sku", "item", "id", "number"],
+            Self::Data => &["machine", "device", "series", "sensor", "name", "id"],
             Self::Code => &["code", "source", "program", "script"],
         }
     }
@@ -50,6 +54,7 @@ impl Ability {
         match self {
             Self::Search => "a tool that searches documents by words",
             Self::Price => "a tool that tells the price of an item by its number",
+            Self::Data => "a tool that reads the measured values of a machine",
             Self::Code => "a tool that runs code",
         }
     }
@@ -162,6 +167,48 @@ pub(super) fn pointer_to(schema: &Value, wanted: impl Fn(&str) -> bool) -> Optio
     None
 }
 
+/// The form of measured values in a result: rows with one number each and texts that label it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Table {
+    /// Member with the number.
+    pub(super) value: String,
+    /// Member with its unit.
+    pub(super) unit: Option<String>,
+    /// Members with labels.
+    pub(super) labels: Vec<String>,
+}
+
+/// The JSON pointer to the first list of rows in `schema`, with the form of a row.
+pub(super) fn table_in(schema: &Value) -> Option<(String, Table)> {
+    properties(schema).find_map(|(name, property)| {
+        let table = table(property.get("items")?)?;
+        Some((format!("/{name}"), table))
+    })
+}
+
+fn table(row: &Value) -> Option<Table> {
+    let named = |types: &[&str]| -> Vec<&String> {
+        let is = |property: &Value| {
+            let r#type = property.get("type").and_then(Value::as_str);
+            r#type.is_some_and(|name| types.contains(&name))
+        };
+        properties(row)
+            .filter(|(_, property)| is(property))
+            .map(|(name, _)| name)
+            .collect()
+    };
+    let value = (*named(&["number", "integer"]).first()?).clone();
+    let (units, labels): (Vec<_>, Vec<_>) = named(&["string"])
+        .into_iter()
+        .cloned()
+        .partition(|name| name.to_lowercase().starts_with("unit"));
+    Some(Table {
+        value,
+        unit: units.into_iter().next(),
+        labels,
+    })
+}
+
 fn properties(schema: &Value) -> impl Iterator<Item = (&String, &Value)> {
     schema
         .get("properties")
@@ -223,6 +270,21 @@ mod tests {
         )];
         assert!(pick(&offers, Ability::Price).is_none());
         assert!(pick(&offers, Ability::Code).is_none());
+    }
+
+    #[test]
+    fn rows_of_numbers_are_found_with_their_labels() {
+        let text = json!({"type": "string"});
+        let row = json!({"properties": {"day": text, "reading": {"type": "number"}, "unit": text}});
+        let schema =
+            json!({"properties": {"machine": text, "rows": {"type": "array", "items": row}}});
+        let expected = Table {
+            value: "reading".into(),
+            unit: Some("unit".into()),
+            labels: vec!["day".into()],
+        };
+        assert_eq!(table_in(&schema), Some(("/rows".into(), expected)));
+        assert_eq!(table_in(&json!({"properties": {"rows": text}})), None);
     }
 
     #[test]

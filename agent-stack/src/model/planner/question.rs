@@ -1,90 +1,231 @@
-//! Reads a person's request: how many of what, at which discount.
+//! Reads a person's request: what it is about, how many of what, at which discount, which statistic of which machine.
+
+mod words;
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeSet;
+
+/// What the answer is to be made of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Goal {
+    /// Prices of items, and what they come to.
+    Price,
+    /// Statistics of measured values.
+    Analysis,
+    /// What documents say.
+    Documents,
+}
+
+/// A figure that sums measured values up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Statistic {
+    Count,
+    Mean,
+    Median,
+    Minimum,
+    Maximum,
+    /// Values far from the median.
+    Outliers,
+}
+
+/// Some number of one thing.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Item {
+    /// Number of units; `None` when none is named.
+    pub(super) quantity: Option<u32>,
+    /// Item number, when the request names one.
+    pub(super) sku: Option<String>,
+    /// The words that describe the thing.
+    pub(super) words: Vec<String>,
+}
 
 /// What a person asks for.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Question {
-    /// Number of units; `None` when none is named.
-    pub(super) quantity: Option<u32>,
+    /// The things it is about, in the order they are named; at least one.
+    pub(super) items: Vec<Item>,
     /// Discount in hundredths of a percent: 800 is 8 %.
     pub(super) discount: u32,
-    /// Item number, when the request names one.
-    pub(super) sku: Option<String>,
-    /// The words that describe the thing.
-    pub(super) product: Vec<String>,
-    /// Whether the request is about money.
-    pub(super) asks_price: bool,
+    /// Every word that says something.
+    pub(super) words: Vec<String>,
+    /// Statistics it asks for, without repetition.
+    pub(super) statistics: BTreeSet<Statistic>,
+    /// What the statistics are to be grouped by.
+    pub(super) group: Option<String>,
+    /// Machine it names, for example `P-100`.
+    pub(super) machine: Option<String>,
+    /// Words that may be labels of measured values.
+    pub(super) labels: Vec<String>,
+    asks_price: bool,
+    asks_data: bool,
 }
 
-const NUMBER_WORDS: [&str; 13] = [
-    "zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten",
-    "eleven", "twelve",
-];
+/// A word without the punctuation around it.
+struct Token<'a> {
+    word: &'a str,
+    lower: String,
+    /// Whether a comma, `and` or `plus` stands before it.
+    listed: bool,
+}
 
-const PRICE_WORDS: [&str; 9] = [
-    "cost",
-    "costs",
-    "price",
-    "prices",
-    "priced",
-    "pay",
-    "total",
-    "expensive",
-    "charge",
-];
+impl Item {
+    /// The words of the thing as one query.
+    pub(super) fn query(&self) -> String {
+        self.words.join(" ")
+    }
 
-/// Words that say nothing about the thing itself.
-const FILLER: [&str; 53] = [
-    "a", "all", "an", "and", "are", "at", "buy", "by", "can", "could", "discount", "do", "does",
-    "for", "from", "get", "give", "how", "i", "if", "in", "is", "it", "less", "many", "me",
-    "minus", "much", "need", "of", "off", "on", "or", "our", "pcs", "per", "piece", "pieces",
-    "please", "tell", "the", "to", "unit", "units", "us", "want", "we", "what", "which", "will",
-    "with", "would", "you",
-];
+    fn is_named(&self) -> bool {
+        self.sku.is_some() || !self.words.is_empty()
+    }
+
+    fn is_open(&self) -> bool {
+        self.quantity.is_none() && !self.is_named()
+    }
+}
 
 impl Question {
     /// Reads a request.
     pub(super) fn read(text: &str) -> Self {
-        let words: Vec<&str> = text
-            .split_whitespace()
-            .map(bare)
-            .filter(|word| !word.is_empty())
-            .collect();
-        let mut question = Self::default();
+        let tokens = tokens(text);
+        let mut question = Self {
+            items: vec![Item::default()],
+            ..Self::default()
+        };
         let mut index = 0;
-        while let Some(word) = words.get(index) {
-            index += question.take(word, words.get(index + 1).copied());
+        while let Some(token) = tokens.get(index) {
+            index += question.take(token, tokens.get(index + 1));
+        }
+        question.items.retain(Item::is_named);
+        if question.items.is_empty() {
+            question.items.push(Item::default());
         }
         question
     }
 
-    /// Takes one word in, knowing the next; says how many words that used up.
-    fn take(&mut self, word: &str, next: Option<&str>) -> usize {
-        let lower = word.to_lowercase();
-        if let Some((discount, used)) = percent(&lower, next) {
-            self.discount = discount;
-            return used;
+    pub(super) const fn goal(&self) -> Goal {
+        match (self.asks_price, self.asks_data) {
+            (true, _) => Goal::Price,
+            (false, true) => Goal::Analysis,
+            (false, false) => Goal::Documents,
         }
-        if let Some(number) = quantity(&lower).filter(|_| self.quantity.is_none()) {
-            self.quantity = Some(number);
-        } else if lower.starts_with("sku-") {
-            self.sku = Some(word.to_uppercase());
-        } else if PRICE_WORDS.contains(&lower.as_str()) {
-            self.asks_price = true;
-        } else if !FILLER.contains(&lower.as_str()) {
-            self.product.push(word.to_owned());
-        }
-        1
     }
 
-    /// The words of the thing as one query.
+    /// Everything it says as one query.
     pub(super) fn query(&self) -> String {
-        self.product.join(" ")
+        self.words.join(" ")
     }
 
     /// Whether the answer needs arithmetic.
     pub(super) fn needs_arithmetic(&self) -> bool {
-        self.quantity.is_some_and(|quantity| quantity != 1) || self.discount > 0
+        let several = |item: &Item| item.quantity.is_some_and(|quantity| quantity != 1);
+        self.items.len() > 1 || self.discount > 0 || self.items.iter().any(several)
     }
+
+    /// Takes one word in, knowing the next; says how many words that used up.
+    fn take(&mut self, token: &Token<'_>, next: Option<&Token<'_>>) -> usize {
+        if let Some((discount, used)) = percent(&token.lower, next) {
+            self.discount = discount;
+            self.words.push(token.word.to_owned());
+            return used;
+        }
+        if let Some(group) = next.filter(|_| words::GROUPS.contains(&token.lower.as_str())) {
+            self.group = Some(words::singular(&group.lower).to_owned());
+        }
+        if !words::FILLER.contains(&token.lower.as_str()) {
+            self.words.push(token.word.to_owned());
+        }
+        self.take_measured(token, next);
+        self.take_priced(token, next);
+        1
+    }
+
+    /// What a word means to a request for statistics.
+    fn take_measured(&mut self, token: &Token<'_>, next: Option<&Token<'_>>) {
+        let lower = token.lower.as_str();
+        let statistics = words::statistics(lower);
+        if words::is_data(lower) {
+            self.asks_data = true;
+        } else if !statistics.is_empty() {
+            self.statistics.extend(statistics);
+        } else if is_machine(token.word) {
+            self.machine.get_or_insert_with(|| token.word.to_owned());
+        } else if !words::FILLER.contains(&lower)
+            && !next.is_some_and(|next| is_machine(next.word))
+            && self.group.as_deref() != Some(words::singular(lower))
+        {
+            self.labels.push(token.lower.clone());
+        }
+    }
+
+    /// What a word means to a request for a price.
+    fn take_priced(&mut self, token: &Token<'_>, next: Option<&Token<'_>>) {
+        let lower = token.lower.as_str();
+        if let Some(number) = quantity(lower).filter(|_| !words::is_unit(next.map(lower_of))) {
+            self.count(number, token);
+        } else if token.listed && words::ARTICLES.contains(&lower) && self.last().is_named() {
+            self.next_item().quantity = Some(1);
+        } else if lower.starts_with("sku-") {
+            self.name(token);
+        } else if words::PRICE.contains(&lower) {
+            self.asks_price = true;
+        } else if !words::FILLER.contains(&lower) {
+            self.last().words.push(token.word.to_owned());
+        }
+    }
+
+    fn count(&mut self, number: u32, token: &Token<'_>) {
+        if token.listed && self.last().is_named() {
+            self.next_item().quantity = Some(number);
+        } else if self.last().quantity.is_none() {
+            self.last().quantity = Some(number);
+        } else {
+            self.last().words.push(token.word.to_owned());
+        }
+    }
+
+    fn name(&mut self, token: &Token<'_>) {
+        let full = self.last().sku.is_some() || (token.listed && !self.last().is_open());
+        let item = if full { self.next_item() } else { self.last() };
+        item.sku = Some(token.word.to_uppercase());
+    }
+
+    fn last(&mut self) -> &mut Item {
+        if self.items.is_empty() {
+            self.items.push(Item::default());
+        }
+        let last = self.items.len() - 1;
+        &mut self.items[last]
+    }
+
+    fn next_item(&mut self) -> &mut Item {
+        self.items.push(Item::default());
+        self.last()
+    }
+}
+
+fn lower_of<'a>(token: &'a Token<'_>) -> &'a str {
+    &token.lower
+}
+
+fn tokens(text: &str) -> Vec<Token<'_>> {
+    let mut listed = false;
+    let mut tokens = Vec::new();
+    for raw in text.split_whitespace() {
+        let word = bare(raw);
+        let lower = word.to_lowercase();
+        let joins = matches!(lower.as_str(), "and" | "plus");
+        if !word.is_empty() && !joins {
+            tokens.push(Token {
+                word,
+                lower,
+                listed,
+            });
+        }
+        listed = joins || raw.ends_with([',', ';']);
+    }
+    tokens
 }
 
 /// A word without the punctuation around it.
@@ -92,8 +233,15 @@ fn bare(word: &str) -> &str {
     word.trim_matches(|letter: char| !letter.is_alphanumeric() && letter != '%')
 }
 
+/// Letters and digits together name a machine: `P-100`, `G7`. Item numbers do not.
+fn is_machine(word: &str) -> bool {
+    let begins = word.starts_with(|letter: char| letter.is_ascii_uppercase());
+    let has_digit = word.contains(|letter: char| letter.is_ascii_digit());
+    begins && has_digit && !word.to_lowercase().starts_with("sku-")
+}
+
 fn quantity(word: &str) -> Option<u32> {
-    let spelled = NUMBER_WORDS
+    let spelled = words::NUMBERS
         .iter()
         .position(|name| *name == word)
         .and_then(|number| u32::try_from(number).ok());
@@ -101,11 +249,11 @@ fn quantity(word: &str) -> Option<u32> {
 }
 
 /// A percentage in hundredths of a percent and the number of words it takes.
-fn percent(word: &str, next: Option<&str>) -> Option<(u32, usize)> {
+fn percent(word: &str, next: Option<&Token<'_>>) -> Option<(u32, usize)> {
     if let Some(number) = word.strip_suffix('%') {
         return hundredths(number).map(|discount| (discount, 1));
     }
-    let unit = next.filter(|next| *next == "%" || next.eq_ignore_ascii_case("percent"));
+    let unit = next.filter(|next| matches!(next.lower.as_str(), "%" | "percent"));
     unit.and_then(|_| hundredths(word))
         .map(|discount| (discount, 2))
 }
@@ -119,70 +267,4 @@ fn hundredths(number: &str) -> Option<u32> {
     let value = whole.parse::<u32>().ok()?.checked_mul(100)?
         + format!("{places:0<2}").parse::<u32>().ok()?;
     (value <= 10_000).then_some(value)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    #[test]
-    fn quantity_product_and_discount_are_found() {
-        let question = Question::read(
-            "What do 3 units of the replacement seal for pump P-100 cost, with 8 % discount?",
-        );
-        let product = ["replacement", "seal", "pump", "P-100"]
-            .map(str::to_owned)
-            .to_vec();
-        let expected = Question {
-            quantity: Some(3),
-            discount: 800,
-            sku: None,
-            product,
-            asks_price: true,
-        };
-        assert_eq!(question, expected);
-    }
-
-    #[test]
-    fn numbers_may_be_words_and_discounts_decimals() {
-        let question = Question::read("Please tell me the price of twelve bearings at 7.5% off");
-        assert_eq!(
-            (
-                question.quantity,
-                question.discount,
-                question.query().as_str()
-            ),
-            (Some(12), 750, "bearings")
-        );
-    }
-
-    #[test]
-    fn an_item_number_is_no_product_word() {
-        let question = Question::read("How much is sku-2048?");
-        assert_eq!(
-            (question.sku.as_deref(), question.query().as_str()),
-            (Some("SKU-2048"), "")
-        );
-    }
-
-    #[test]
-    fn a_question_without_money_asks_no_price() {
-        let question = Question::read("Which oil is in the gearbox G-7?");
-        assert!(!question.asks_price);
-        assert_eq!(question.query(), "oil gearbox G-7");
-    }
-
-    proptest! {
-        #[test]
-        fn any_quantity_and_discount_are_read_back(quantity in 1_u32..1_000_000, percent in 0_u32..=100) {
-            let question = Question::read(&format!("price of {quantity} valves less {percent} percent"));
-            prop_assert_eq!((question.quantity, question.discount), (Some(quantity), percent * 100));
-        }
-
-        #[test]
-        fn no_text_makes_the_reader_fail(text in "\\PC{0,80}") {
-            Question::read(&text);
-        }
-    }
 }

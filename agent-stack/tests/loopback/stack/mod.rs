@@ -1,21 +1,17 @@
-//! The whole stack on loopback: every part in this process, an OTLP receiver beside it, fixtures in place of a cluster.
+//! The stack of `agent-stack all` with an OTLP receiver beside it.
 
 mod collector;
 
 pub(crate) use collector::{Collected, Collector};
 
-use agent_stack::agent::{self, AgentEvent, AgentParts, Chat, ModelEndpoint, TaskRequest};
-use agent_stack::gateway::{self, Backends, FixedDocuments, GatewayParts, Registry};
-use agent_stack::interpreter::{self, Python, Settings};
-use agent_stack::telemetry::{SpanRelay, Telemetry, TelemetryConfig, resource};
-use agent_stack::{catalog, http_client, model, server};
+use agent_stack::agent::{AgentEvent, TaskRequest};
+use agent_stack::all::{self, Deviations, Fixtures, Options};
+use agent_stack::interpreter::{Python, Settings};
+use agent_stack::model::Engine;
+use agent_stack::{http_client, server};
 use axum::Router;
-use k8s_openapi::api::core::v1::ConfigMap;
-use portproof_proto::tool::Tool;
-use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -24,21 +20,9 @@ use tokio_util::sync::CancellationToken;
 pub(crate) const TRACE: &str = "0af7651916cd43dd8448eb211c80319c";
 pub(crate) const ROOT: &str = "b7ad6b7169203331";
 
-/// Deviations of the stack.
-#[derive(Default)]
-pub(crate) struct Faults {
-    pub(crate) hidden: BTreeSet<String>,
-    pub(crate) drop_trace_context: bool,
-    pub(crate) changed_catalog: bool,
-    /// The model takes requests and never answers.
-    pub(crate) silent_model: bool,
-}
-
 /// A running stack.
 pub(crate) struct Stack {
-    agent: SocketAddr,
-    emitters: Vec<Telemetry>,
-    relay: SpanRelay,
+    roles: all::Stack,
     collector: Collector,
     shutdown: CancellationToken,
 }
@@ -61,136 +45,66 @@ pub(crate) async fn start(router: Router, shutdown: &CancellationToken) -> Socke
     address
 }
 
-/// The Tool fixtures, their backends moved to the ports that `ports` names by Service.
-fn tools(ports: &BTreeMap<&str, u16>) -> Vec<Tool> {
-    let files = std::fs::read_dir(fixtures().join("tools")).unwrap();
-    files
-        .map(|file| moved(read_yaml(&file.unwrap().path()), ports))
-        .collect()
-}
-
-fn moved(mut tool: Tool, ports: &BTreeMap<&str, u16>) -> Tool {
-    let backend = &mut tool.spec.backend;
-    if let Some(python) = &mut backend.python {
-        python.port = ports[python.service_name.as_str()];
+/// The stack as it is shipped.
+pub(crate) fn options() -> Options {
+    Options {
+        cluster_uid: Some("uid-b".into()),
+        ..Options::new(Fixtures::read(&fixtures()).unwrap(), python())
     }
-    if let Some(http) = &mut backend.http {
-        http.port = ports[http.service_name.as_str()];
-    }
-    tool
-}
-
-fn read_yaml<T: serde::de::DeserializeOwned>(path: &Path) -> T {
-    serde_saphyr::from_str(&std::fs::read_to_string(path).unwrap()).unwrap()
-}
-
-fn documents() -> FixedDocuments {
-    let map: ConfigMap = read_yaml(&fixtures().join("documents/manuals.yaml"));
-    FixedDocuments::new(BTreeMap::from([(
-        map.metadata.name.unwrap(),
-        map.data.unwrap(),
-    )]))
-}
-
-/// A client for which the names of the Services lead to loopback.
-fn backend_client() -> reqwest::Client {
-    let loopback = SocketAddr::from(([127, 0, 0, 1], 0));
-    let builder = http_client::builder(Duration::from_mins(1));
-    builder
-        .resolve("interpreter", loopback)
-        .resolve("catalog", loopback)
-        .build()
-        .unwrap()
-}
-
-fn telemetry(service: &str, collector: &Collector) -> Telemetry {
-    let resource = resource(service, |name| {
-        (name == "CLUSTER_UID").then(|| "uid-b".to_owned())
-    });
-    Telemetry::start(TelemetryConfig {
-        resource,
-        endpoint: Some(collector.endpoint()),
-    })
-    .unwrap()
-}
-
-fn url(address: SocketAddr) -> String {
-    format!("http://{address}")
-}
-
-fn chat(url: String) -> Chat {
-    let model = "portproof-planner".into();
-    Chat::new(ModelEndpoint {
-        url,
-        host: Some("models.example.com".into()),
-        model,
-    })
-    .unwrap()
-}
-
-fn planner(telemetry: &Telemetry) -> Router {
-    model::router(model::ModelParts {
-        name: "model-stable".into(),
-        answers: model::Answers::Engine(model::Engine::RefPlannerV1),
-        telemetry: telemetry.clone(),
-    })
-}
-
-fn silent() -> Router {
-    Router::new().fallback(std::future::pending::<()>)
-}
-
-/// The tools of the fixtures, with an interpreter and a catalog of their own behind them.
-async fn registry(changed_catalog: bool, shutdown: &CancellationToken) -> Arc<Registry> {
-    let interpreter = interpreter::router(python(), resource("interpreter", |_| None));
-    let ports = BTreeMap::from([
-        ("interpreter", start(interpreter, shutdown).await.port()),
-        (
-            "catalog",
-            start(catalog::router(changed_catalog), shutdown)
-                .await
-                .port(),
-        ),
-    ]);
-    let registry = Registry::default();
-    registry.replace(tools(&ports));
-    Arc::new(registry)
 }
 
 impl Stack {
-    pub(crate) async fn start(faults: Faults) -> Self {
+    /// The shipped stack.
+    pub(crate) async fn shipped() -> Self {
+        Self::start(options()).await
+    }
+
+    pub(crate) async fn with_engine(engine: Engine) -> Self {
+        Self::start(Options {
+            engine,
+            ..options()
+        })
+        .await
+    }
+
+    pub(crate) async fn deviating(deviations: Deviations) -> Self {
+        Self::start(Options {
+            deviations,
+            ..options()
+        })
+        .await
+    }
+
+    /// The stack with a model server of the test's own.
+    pub(crate) async fn with_model(model: Router) -> Self {
         let shutdown = CancellationToken::new();
+        let model = start(model, &shutdown).await;
+        let options = Options {
+            model_url: Some(format!("http://{model}")),
+            ..options()
+        };
+        Self::begin(options, shutdown).await
+    }
+
+    async fn start(options: Options) -> Self {
+        Self::begin(options, CancellationToken::new()).await
+    }
+
+    async fn begin(options: Options, shutdown: CancellationToken) -> Self {
         let collector = Collector::start(&shutdown).await;
-        let [model, gateway, agent] =
-            ["model-stable", "tool-gateway", "agent"].map(|service| telemetry(service, &collector));
-        let relay = SpanRelay::new(Some(&collector.endpoint())).unwrap();
-        let served = if faults.silent_model {
-            silent()
-        } else {
-            planner(&model)
+        let options = Options {
+            endpoint: Some(collector.endpoint()),
+            ..options
         };
-        let model_url = url(start(served, &shutdown).await);
-        let registry = registry(faults.changed_catalog, &shutdown).await;
-        let gateway_parts = GatewayParts {
-            registry,
-            backends: Backends::new(backend_client(), Arc::new(documents()), relay.clone()),
-            telemetry: gateway.clone(),
-            allowed_hosts: vec!["127.0.0.1".into()],
-            hidden: faults.hidden,
-            drop_trace_context: faults.drop_trace_context,
-        };
-        let gateway_url =
-            url(start(gateway::router(gateway_parts, shutdown.clone()), &shutdown).await);
-        let agent_parts =
-            AgentParts::new(chat(model_url), format!("{gateway_url}/mcp"), agent.clone());
-        let address = start(agent::router(agent_parts.unwrap()), &shutdown).await;
         Self {
-            agent: address,
-            emitters: vec![agent, gateway, model],
-            relay,
+            roles: all::Stack::start(options).await.unwrap(),
             collector,
             shutdown,
         }
+    }
+
+    pub(crate) const fn addresses(&self) -> &all::Addresses {
+        self.roles.addresses()
     }
 
     /// Hands the agent a task and waits for its last event.
@@ -206,7 +120,7 @@ impl Stack {
         };
         let client = http_client::client(Duration::from_secs(150)).unwrap();
         let sent = client
-            .post(format!("http://{}/v1/tasks", self.agent))
+            .post(format!("http://{}/v1/tasks", self.addresses().agent))
             .json(&request);
         let answer = sent
             .header("traceparent", format!("00-{TRACE}-{ROOT}-01"))
@@ -221,11 +135,9 @@ impl Stack {
 
     /// Stops the stack and returns every span it emitted.
     pub(crate) async fn stop(self) -> Vec<Collected> {
-        for emitter in &self.emitters {
-            emitter.shutdown().await;
-        }
-        self.relay.drain().await;
+        self.roles.stop().await;
+        let spans = self.collector.spans();
         self.shutdown.cancel();
-        self.collector.spans()
+        spans
     }
 }

@@ -73,5 +73,13 @@ fn summary(transcript: &TaskTranscript) -> String {
         (None, Some(failure)) => failure.as_str(),
         (None, None) => "no answer",
     };
-    format!("{}: {} → {end}", transcript.task_id, calls.join(" → "))
+    let doubt = match transcript.unsupported_numbers.as_slice() {
+        [] => String::new(),
+        numbers => format!(" (no tool gave {})", numbers.join(", ")),
+    };
+    format!(
+        "{}: {} → {end}{doubt}",
+        transcript.task_id,
+        calls.join(" → ")
+    )
 }

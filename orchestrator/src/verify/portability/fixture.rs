@@ -1,7 +1,7 @@
 //! A good carry and a good task, for tests to break.
 
 use crate::verify::evidence::{
-    CarryEvidence, ImportOutcome, ImportedObject, TaskTranscript, ToolCall,
+    CallOutcome, CarryEvidence, ImportOutcome, ImportedObject, TaskTranscript, ToolCall,
 };
 use portproof_proto::bundle::Bundle;
 use portproof_proto::descriptor::McpDescriptor;
@@ -79,6 +79,8 @@ pub(crate) fn seal_price() -> TaskTranscript {
         arguments,
         result: Some(result),
         is_error: false,
+        outcome: Some(CallOutcome::Ok),
+        attempts: 1,
     };
     TaskTranscript {
         task_id: "seal-price".into(),
@@ -104,6 +106,6 @@ pub(crate) fn seal_price() -> TaskTranscript {
             ),
         ],
         answer: Some("3 units of SEAL-100 cost 34.50 EUR with 8 % discount.".into()),
-        failure: None,
+        ..TaskTranscript::default()
     }
 }

@@ -2,7 +2,7 @@
 
 use super::difference::{close, differences};
 use crate::verify::catalogue::{OUTPUT_CONSISTENT, failed, inconclusive};
-use crate::verify::evidence::{TaskTranscript, ToolCall};
+use crate::verify::evidence::{CallOutcome, TaskTranscript, ToolCall};
 use crate::verify::measure::{count, list};
 use crate::verify::{CheckResult, Fact, Verdict};
 use serde_json::{Value, json};
@@ -33,7 +33,8 @@ enum Outcome {
 }
 
 /// Passes when every task was answered on both clusters with the same text, through the same calls with the same
-/// arguments and results. A tool that failed on one side only is a difference; anything else that kept a task from its
+/// arguments and results. Transcripts hold calls in the order of the plan, so that calls that ran side by side are
+/// compared with their counterparts whichever of them came back first. A tool that failed on one side only is a difference; anything else that kept a task from its
 /// answer is no verdict.
 pub fn output_consistent(
     a: &[TaskTranscript],
@@ -107,12 +108,13 @@ fn compare(pair: Pair<'_>, goal: OutputGoal) -> Outcome {
     }
 }
 
-/// A tool that answers with a failure is behaviour; a task that broke off without one is trouble of the infrastructure.
+/// A tool that answers with a failure is behaviour; a task that broke off without one, or because no answer came, is
+/// trouble of the infrastructure.
 fn unanswered(task: &TaskTranscript, side: &str) -> Outcome {
     let broken: Vec<_> = task
         .calls
         .iter()
-        .filter(|call| call.is_error)
+        .filter(|call| call.is_error && !call.outcome.is_some_and(CallOutcome::is_lost))
         .map(|call| call.tool.as_str())
         .collect();
     if broken.is_empty() {

@@ -1,9 +1,14 @@
 //! Rules about an agent's work: plan, model, tool calls, answer.
+//!
+//! Calls may run side by side and may need several attempts: an `execute_tool` span holds one CLIENT span per attempt,
+//! and the last of them is the one whose answer counts.
+
+mod attempts;
 
 use super::finding::{Code, Finding};
 use super::structure::invocation;
 use super::tree::{Tree, is_tool_call, operation, service};
-use crate::verify::evidence::{Span, SpanKind, TaskTranscript, ToolCall};
+use crate::verify::evidence::{CallOutcome, Span, SpanKind, TaskTranscript, ToolCall};
 use portproof_proto::{canonical, telemetry};
 use serde_json::Value;
 
@@ -26,6 +31,7 @@ pub(super) fn check(tree: &Tree<'_>, task: &TaskTranscript) -> Vec<Finding> {
         }
     }
     findings.extend(untold(tree, task));
+    findings.extend(unproven(task));
     findings
 }
 
@@ -48,9 +54,11 @@ fn planned<'a>(tree: &Tree<'a>) -> Result<&'a Span, Finding> {
         .ok_or_else(|| {
             Finding::missing(Code::Chain, "no `plan` span stands under `invoke_agent`")
         })?;
+    // A model that was busy was asked again: the plan came with the last request.
     tree.descendants(&plan.span_id)
         .into_iter()
-        .find(|span| operation(span) == telemetry::CHAT && span.kind == SpanKind::Client)
+        .filter(|span| operation(span) == telemetry::CHAT && span.kind == SpanKind::Client)
+        .max_by_key(|span| span.end_ns)
         .ok_or_else(|| Finding::missing(Code::Chain, "no `chat` CLIENT span stands under `plan`"))
 }
 
@@ -67,11 +75,15 @@ fn check_call(tree: &Tree<'_>, call: &ToolCall, chat: Option<&Span>, findings: &
     };
     findings.extend(order(tree, execute, chat));
     findings.extend(details(execute, call));
-    match peers(tree, execute) {
+    let clients = attempts::of(tree, execute);
+    findings.extend(attempts::check(&clients, execute, call));
+    match peers(tree, execute, &clients) {
         Ok((client, server)) => {
             findings.extend(agreement(client, server, call));
             findings.extend(interpreter(tree, server, call));
         }
+        // A call whose answer was lost may never have reached the gateway.
+        Err(_) if call.outcome.is_some_and(CallOutcome::is_lost) && !clients.is_empty() => {}
         Err(finding) => findings.push(finding),
     }
 }
@@ -113,31 +125,30 @@ fn order(tree: &Tree<'_>, execute: &Span, chat: Option<&Span>) -> Option<Finding
     })
 }
 
-/// Both ends of the MCP call below an `execute_tool` span.
-fn peers<'a>(tree: &Tree<'a>, execute: &Span) -> Result<(&'a Span, &'a Span), Finding> {
-    let clients: Vec<_> = below(tree, execute, SpanKind::Client)
-        .filter(|client| service(client) == service(execute))
-        .collect();
-    if clients.is_empty() {
-        return Err(Finding::missing(
-            Code::PeerClosure,
-            format!("no MCP CLIENT span stands under `{}`", execute.name),
-        ));
-    }
-    let pair = clients.into_iter().find_map(|client| {
-        let server = below(tree, client, SpanKind::Server)
-            .find(|server| service(server) != service(client))?;
-        Some((client, server))
-    });
-    pair.ok_or_else(|| {
+/// Both ends of the attempt that was answered, the last one below an `execute_tool` span.
+fn peers<'a>(
+    tree: &Tree<'a>,
+    execute: &Span,
+    clients: &[&'a Span],
+) -> Result<(&'a Span, &'a Span), Finding> {
+    let client = clients.last().ok_or_else(|| {
         Finding::missing(
             Code::PeerClosure,
-            format!(
-                "no MCP SERVER span of another process answers `{}`",
-                execute.name
-            ),
+            format!("no MCP CLIENT span stands under `{}`", execute.name),
         )
-    })
+    })?;
+    let server = below(tree, client, SpanKind::Server)
+        .find(|server| service(server) != service(client))
+        .ok_or_else(|| {
+            Finding::missing(
+                Code::PeerClosure,
+                format!(
+                    "no MCP SERVER span of another process answers `{}`",
+                    execute.name
+                ),
+            )
+        })?;
+    Ok((client, server))
 }
 
 fn below<'a>(tree: &Tree<'a>, span: &Span, kind: SpanKind) -> impl Iterator<Item = &'a Span> {
@@ -256,4 +267,39 @@ fn untold(tree: &Tree<'_>, task: &TaskTranscript) -> Vec<Finding> {
             )
         })
         .collect()
+}
+
+/// Calls whose proof in the agent's last event is missing or names other arguments or another result.
+fn unproven(task: &TaskTranscript) -> Vec<Finding> {
+    let ended = task.calls.iter().filter(|call| call.outcome.is_some());
+    ended.filter_map(|call| contradicted(task, call)).collect()
+}
+
+fn contradicted(task: &TaskTranscript, call: &ToolCall) -> Option<Finding> {
+    let digest = |value: &Value| {
+        canonical::digest(value)
+            .ok()
+            .map(|digest| digest.to_string())
+    };
+    let Some(proof) = task
+        .proof
+        .iter()
+        .find(|proof| proof.call_id == call.call_id)
+    else {
+        let message = format!("the answer has no proof of the call {}", call.call_id);
+        return Some(Finding::contradiction(Code::ToolDetails, message));
+    };
+    let arguments = digest(&call.arguments).unwrap_or_default();
+    let result = call.result.as_ref().and_then(digest).unwrap_or_default();
+    let refused = call.outcome == Some(CallOutcome::Refused);
+    let same = proof.arguments_sha256 == arguments && (refused || proof.result_sha256 == result);
+    (!same).then(|| {
+        Finding::contradiction(
+            Code::ToolDetails,
+            format!(
+                "the answer's proof of the call {} is of another exchange",
+                call.call_id
+            ),
+        )
+    })
 }

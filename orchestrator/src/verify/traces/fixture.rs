@@ -1,6 +1,8 @@
 //! A complete trace of a task with two tool calls, for tests to break.
 
-use crate::verify::evidence::{Span, SpanKind, TaskTranscript, ToolCall, TraceEvidence};
+use crate::verify::evidence::{
+    CallEvidence, CallOutcome, Span, SpanKind, TaskTranscript, ToolCall, TraceEvidence,
+};
 use portproof_proto::{canonical, telemetry};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -10,6 +12,22 @@ pub(crate) const TRACE: &str = "0af7651916cd43dd8448eb211c80319c";
 pub(crate) const ROOT: &str = "b7ad6b7169203331";
 
 pub(crate) fn transcript() -> TaskTranscript {
+    let mut transcript = calls();
+    transcript.proof = transcript.calls.iter().map(proof).collect();
+    transcript
+}
+
+/// What an honest agent says its answer rests on.
+fn proof(call: &ToolCall) -> CallEvidence {
+    let digest = |value: &Value| canonical::digest(value).unwrap().to_string();
+    CallEvidence {
+        call_id: call.call_id.clone(),
+        arguments_sha256: digest(&call.arguments),
+        result_sha256: digest(call.result.as_ref().unwrap()),
+    }
+}
+
+fn calls() -> TaskTranscript {
     TaskTranscript {
         task_id: "seal-price".into(),
         trace_id: TRACE.into(),
@@ -40,7 +58,43 @@ fn call(id: &str, tool: &str, arguments: Value, result: Value) -> ToolCall {
         arguments,
         result: Some(result),
         is_error: false,
+        outcome: Some(CallOutcome::Ok),
+        attempts: 1,
     }
+}
+
+/// The trace in which the first call needed two attempts, of which the first never reached the gateway.
+pub(crate) fn retried() -> (TaskTranscript, TraceEvidence) {
+    let (mut transcript, mut trace) = (transcript(), trace());
+    transcript.calls[0].attempts = 2;
+    let first = |span: &&Span| span.span_id == "client-0";
+    let mut lost = trace.spans.iter().find(first).unwrap().clone();
+    lost.span_id = "client-0-lost".into();
+    lost.start_ns -= 5_000_000;
+    lost.end_ns = lost.start_ns + 1_000_000;
+    lost.is_error = true;
+    set(&mut lost, telemetry::ERROR_TYPE, json!("transport"));
+    lost.attributes.remove(telemetry::JSONRPC_ID);
+    for span in &mut trace.spans {
+        if span.span_id == "client-0" {
+            set(span, telemetry::ATTEMPT, json!(2));
+        }
+    }
+    trace.spans.push(lost);
+    (transcript, trace)
+}
+
+/// The same trace, with both calls side by side.
+pub(crate) fn side_by_side() -> TraceEvidence {
+    let mut trace = trace();
+    let second = ["execute-1", "client-1", "server-1", "code-client", "code"];
+    for span in &mut trace.spans {
+        if second.contains(&span.span_id.as_str()) {
+            span.start_ns -= 300_000_000;
+            span.end_ns -= 300_000_000;
+        }
+    }
+    trace
 }
 
 pub(crate) fn trace() -> TraceEvidence {
@@ -169,6 +223,7 @@ fn call_spans(call: &ToolCall, index: usize) -> [Span; 3] {
         set(span, telemetry::MCP_METHOD, json!(telemetry::TOOLS_CALL));
     }
     set(&mut spans[1], telemetry::JSONRPC_ID, json!("7"));
+    set(&mut spans[1], telemetry::ATTEMPT, json!(1));
     set(&mut spans[2], telemetry::JSONRPC_ID, json!(7));
     spans
 }

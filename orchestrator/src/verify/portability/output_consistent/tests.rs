@@ -121,6 +121,28 @@ fn a_task_that_broke_off_is_trouble_and_no_verdict() {
 }
 
 #[test]
+fn a_call_whose_answer_was_lost_is_trouble_and_says_nothing_about_the_tool() {
+    for outcome in [CallOutcome::Timeout, CallOutcome::Transport] {
+        let (word, _) = against(|task| {
+            task.calls[2].is_error = true;
+            task.calls[2].outcome = Some(outcome);
+            task.calls[2].result = None;
+            task.answer = None;
+            task.failure = Some("gateway: no route".into());
+        });
+        assert_eq!(word, "error", "{outcome:?}");
+    }
+    for outcome in [CallOutcome::ToolError, CallOutcome::InvalidResult] {
+        let (word, _) = against(|task| {
+            task.calls[2].is_error = true;
+            task.calls[2].outcome = Some(outcome);
+            task.answer = None;
+        });
+        assert_eq!(word, "failed", "{outcome:?}");
+    }
+}
+
+#[test]
 fn a_proven_difference_weighs_more_than_trouble_elsewhere() {
     let (mut other, mut broken) = (seal_price(), seal_price());
     other.answer = Some("nothing".into());

@@ -1,5 +1,6 @@
-use super::super::fixture::{CLUSTER, ROOT, set, trace, transcript};
+use super::super::fixture::{CLUSTER, ROOT, retried, set, side_by_side, trace, transcript};
 use super::*;
+use crate::verify::evidence::CallOutcome;
 use portproof_proto::telemetry;
 
 fn judged(transcript: &TaskTranscript, trace: &TraceEvidence) -> (&'static str, String) {
@@ -282,12 +283,103 @@ fn details_that_do_not_match_the_call_are_noticed() {
         ("server-1", telemetry::ARGS_DIGEST),
         ("client-0", telemetry::JSONRPC_ID),
         ("server-0", telemetry::JSONRPC_ID),
+        ("client-1", telemetry::ATTEMPT),
     ] {
         assert_fails(mutated(id, |span| set(span, key, json!("other"))), "T11 ");
         assert_fails(
             mutated(id, |span| drop(span.attributes.remove(key))),
             "T11 ",
         );
+    }
+}
+
+#[test]
+fn calls_side_by_side_are_siblings_of_one_chain() {
+    assert_eq!(judged(&transcript(), &side_by_side()).0, "passed");
+    let mut early = side_by_side();
+    for span in &mut early.spans {
+        if span.span_id == "execute-1" {
+            span.start_ns -= 200_000_000;
+        }
+    }
+    assert_fails(
+        judged(&transcript(), &early),
+        "T09 `execute_tool run_python` began before the plan was made",
+    );
+}
+
+#[test]
+fn a_call_of_several_attempts_is_followed_to_the_one_that_was_answered() {
+    let (transcript, trace) = retried();
+    assert_eq!(judged(&transcript, &trace).0, "passed");
+}
+
+#[test]
+fn attempts_that_the_agent_did_not_report_or_the_trace_does_not_show_are_noticed() {
+    let (reported, trace) = retried();
+    assert_fails(
+        judged(&transcript(), &trace),
+        "T07 `execute_tool lookup_price` shows 2 attempts, the agent reported 1",
+    );
+    let mut gap = trace.clone();
+    gap.spans.retain(|span| span.span_id != "client-0-lost");
+    assert_fails(
+        judged(&reported, &gap),
+        "shows 1 attempts, the agent reported 2",
+    );
+    gap.lost_batches = 1;
+    assert_eq!(judged(&reported, &gap).0, "inconclusive");
+}
+
+#[test]
+fn an_attempt_that_was_repeated_without_a_reason_is_noticed() {
+    let (transcript, mut trace) = retried();
+    for span in trace
+        .spans
+        .iter_mut()
+        .filter(|span| span.span_id == "client-0-lost")
+    {
+        span.is_error = false;
+        span.attributes.remove(telemetry::ERROR_TYPE);
+    }
+    assert_fails(
+        judged(&transcript, &trace),
+        "T13 an attempt of `tools/call lookup_price`",
+    );
+}
+
+#[test]
+fn a_lost_call_needs_no_server_and_any_other_does() {
+    let mut lost = transcript();
+    lost.calls[0].is_error = true;
+    lost.calls[0].outcome = Some(CallOutcome::Transport);
+    lost.calls[0].result = None;
+    lost.proof[0].result_sha256.clear();
+    let mut trace = trace();
+    trace.spans.retain(|span| span.span_id != "server-0");
+    for span in trace
+        .spans
+        .iter_mut()
+        .filter(|span| span.span_id == "execute-0" || span.span_id == "client-0")
+    {
+        span.is_error = true;
+        set(span, telemetry::ERROR_TYPE, json!("transport"));
+    }
+    assert_eq!(judged(&lost, &trace).0, "passed");
+    lost.calls[0].outcome = Some(CallOutcome::ToolError);
+    assert_fails(judged(&lost, &trace), "T07 no MCP SERVER span");
+}
+
+#[test]
+fn a_proof_of_another_exchange_is_noticed() {
+    for change in [
+        |task: &mut TaskTranscript| task.proof[0].result_sha256 = "sha256:00".into(),
+        |task: &mut TaskTranscript| task.proof[1].arguments_sha256.clear(),
+        |task: &mut TaskTranscript| drop(task.proof.pop()),
+    ] {
+        let mut transcript = transcript();
+        change(&mut transcript);
+        assert_fails(judged(&transcript, &trace()), "T11 the answer");
     }
 }
 

@@ -1,0 +1,237 @@
+//! The body of `POST /v1/tasks`, and what is wrong with one that is no task.
+
+use axum::extract::Request;
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::{Json, body};
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use uuid::Uuid;
+
+/// Largest body, in bytes.
+const MAX_BODY: usize = 64 << 10;
+/// Longest prompt, in characters.
+const MAX_PROMPT: usize = 16_384;
+/// Longest id, in characters.
+const MAX_ID: usize = 128;
+/// Longest time a task may name, in seconds.
+pub const MAX_SECONDS: u32 = 600;
+const DEFAULT_SECONDS: u32 = 60;
+
+/// Body of `POST /v1/tasks`.
+///
+/// A typed form is all that is read: serde refuses a member that is there twice or that it does not know, so that
+/// nothing is nested and nothing has two meanings.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct TaskRequest {
+    /// Id of the task, for spans; made up when none is given.
+    #[serde(default = "new_id")]
+    pub task_id: String,
+    /// What to do.
+    pub prompt: String,
+    /// Longest time it may take, in seconds, 1 to 600; 60 when none is given.
+    #[serde(default = "default_seconds")]
+    pub deadline_seconds: u32,
+}
+
+fn new_id() -> String {
+    Uuid::new_v4().to_string()
+}
+
+const fn default_seconds() -> u32 {
+    DEFAULT_SECONDS
+}
+
+/// Why a body is no task.
+#[derive(Debug, thiserror::Error)]
+pub enum RequestError {
+    /// Another media type than JSON.
+    #[error("the body must be `application/json`, not `{found}`")]
+    MediaType {
+        /// The `Content-Type`.
+        found: String,
+    },
+    /// None of the forms of the answer is accepted.
+    #[error(
+        "the answer comes as `text/event-stream` or `application/x-ndjson`, and `{accepted}` takes neither"
+    )]
+    Accept {
+        /// The `Accept` header.
+        accepted: String,
+    },
+    /// Too long a body.
+    #[error("the body has more than {MAX_BODY} bytes")]
+    TooLarge,
+    /// Not the JSON of a task.
+    #[error("the body is not a task: {0}")]
+    Json(#[source] serde_json::Error),
+    /// A member has a value that no task can have.
+    #[error("`{member}` must {rule}")]
+    Value {
+        /// The member.
+        member: &'static str,
+        /// What it must be.
+        rule: String,
+    },
+}
+
+impl RequestError {
+    const fn status(&self) -> StatusCode {
+        match self {
+            Self::MediaType { .. } => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            Self::Accept { .. } => StatusCode::NOT_ACCEPTABLE,
+            Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::Json(_) | Self::Value { .. } => StatusCode::BAD_REQUEST,
+        }
+    }
+
+    const fn code(&self) -> &'static str {
+        match self {
+            Self::MediaType { .. } => "unsupported_media_type",
+            Self::Accept { .. } => "not_acceptable",
+            Self::TooLarge => "body_too_large",
+            Self::Json(_) => "invalid_json",
+            Self::Value { .. } => "invalid_value",
+        }
+    }
+}
+
+impl IntoResponse for RequestError {
+    fn into_response(self) -> Response {
+        let error = json!({"code": self.code(), "message": self.to_string()});
+        (self.status(), Json(json!({"error": error}))).into_response()
+    }
+}
+
+/// Reads a task from a request.
+pub(super) async fn read(request: Request) -> Result<TaskRequest, RequestError> {
+    check_media_type(request.headers())?;
+    let body = body::to_bytes(request.into_body(), MAX_BODY);
+    parse(&body.await.map_err(|_| RequestError::TooLarge)?)
+}
+
+/// `curl -d` names a form and means JSON more often than not, yet a browser may send a form across origins unasked.
+fn check_media_type(headers: &HeaderMap) -> Result<(), RequestError> {
+    let found = headers
+        .get(header::CONTENT_TYPE)
+        .map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned())
+        .unwrap_or_default();
+    let essence = found.split(';').next().unwrap_or_default().trim();
+    if essence.eq_ignore_ascii_case("application/json") {
+        Ok(())
+    } else {
+        Err(RequestError::MediaType { found })
+    }
+}
+
+fn parse(body: &Bytes) -> Result<TaskRequest, RequestError> {
+    let task: TaskRequest = serde_json::from_slice(body).map_err(RequestError::Json)?;
+    check_text("taskId", &task.task_id, MAX_ID)?;
+    check_text("prompt", &task.prompt, MAX_PROMPT)?;
+    if (1..=MAX_SECONDS).contains(&task.deadline_seconds) {
+        Ok(task)
+    } else {
+        Err(RequestError::Value {
+            member: "deadlineSeconds",
+            rule: format!("lie between 1 and {MAX_SECONDS}"),
+        })
+    }
+}
+
+fn check_text(member: &'static str, text: &str, longest: usize) -> Result<(), RequestError> {
+    let rule = if text.trim().is_empty() {
+        "not be empty".to_owned()
+    } else if text.chars().count() > longest {
+        format!("have at most {longest} characters")
+    } else {
+        return Ok(());
+    };
+    Err(RequestError::Value { member, rule })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn refused(body: &str) -> String {
+        parse(&Bytes::copy_from_slice(body.as_bytes()))
+            .unwrap_err()
+            .to_string()
+    }
+
+    #[test]
+    fn a_prompt_is_enough() {
+        let task = parse(&Bytes::from_static(br#"{"prompt": "p"}"#)).unwrap();
+        assert_eq!((task.prompt.as_str(), task.deadline_seconds), ("p", 60));
+        assert!(!task.task_id.is_empty());
+    }
+
+    #[test]
+    fn what_is_no_task_is_refused_with_the_reason() {
+        let long = "x".repeat(MAX_PROMPT + 1);
+        let deep = "[".repeat(10_000);
+        let cases = [
+            (
+                r#"{"prompt": "a", "prompt": "b"}"#.to_owned(),
+                "duplicate field `prompt`",
+            ),
+            (
+                r#"{"prompt": "a", "deadline": 1}"#.to_owned(),
+                "unknown field `deadline`",
+            ),
+            (format!(r#"{{"prompt": {deep}"#), "expected a string"),
+            (r#"{"prompt": 7}"#.to_owned(), "expected a string"),
+            ("{}".to_owned(), "missing field `prompt`"),
+            (
+                r#"{"prompt": " \n"}"#.to_owned(),
+                "`prompt` must not be empty",
+            ),
+            (
+                format!(r#"{{"prompt": "{long}"}}"#),
+                "`prompt` must have at most 16384 characters",
+            ),
+            (
+                r#"{"prompt": "a", "deadlineSeconds": 0}"#.to_owned(),
+                "`deadlineSeconds` must lie between 1 and 600",
+            ),
+            (
+                r#"{"prompt": "a", "deadlineSeconds": 601}"#.to_owned(),
+                "must lie between",
+            ),
+            (
+                r#"{"prompt": "a", "deadlineSeconds": -1}"#.to_owned(),
+                "invalid value: integer `-1`",
+            ),
+            (
+                r#"{"prompt": "a", "deadlineSeconds": 1e99}"#.to_owned(),
+                "invalid type: floating point",
+            ),
+        ];
+        for (body, expected) in cases {
+            let found = refused(&body);
+            assert!(
+                found.contains(expected),
+                "`{found}` does not say `{expected}`"
+            );
+        }
+        let latin = parse(&Bytes::from_static(b"{\"prompt\": \"\xe9\"}")).unwrap_err();
+        assert!(latin.to_string().contains("invalid unicode"), "{latin}");
+    }
+
+    proptest! {
+        #[test]
+        fn a_task_is_read_as_it_was_written(task_id in "[a-z0-9-]{1,20}", prompt in "\\PC{0,40}x", deadline_seconds in 1..=MAX_SECONDS) {
+            let task = TaskRequest { task_id, prompt, deadline_seconds };
+            let body = Bytes::from(serde_json::to_vec(&task).unwrap());
+            prop_assert_eq!(parse(&body).unwrap(), task);
+        }
+
+        #[test]
+        fn no_bytes_make_the_reader_fail_otherwise_than_by_an_error(body in prop::collection::vec(any::<u8>(), 0..80)) {
+            let _ = parse(&Bytes::from(body));
+        }
+    }
+}
