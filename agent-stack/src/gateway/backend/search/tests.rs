@@ -113,9 +113,8 @@ proptest! {
     }
 
     #[test]
-    fn any_text_is_a_document_and_a_query(text in "\\PC{0,60}(\n\n)?\\PC{0,60}") {
-        let library = build(&[("k", &text)]);
-        let hits = library.search(&text, 1).unwrap();
-        prop_assert!(hits.iter().all(|hit| hit.score > 0 && hit.missing.is_empty() || !hit.missing.is_empty()));
+    fn any_text_can_be_indexed_and_asked_for(text in "\\PC{0,60}(\n\n)?\\PC{0,60}") {
+        let hits = build(&[("k", &text)]).search(&text, 1);
+        prop_assert!(hits.is_ok_and(|hits| hits.len() <= 1));
     }
 }
