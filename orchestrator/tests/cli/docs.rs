@@ -148,7 +148,7 @@ fn every_file_that_is_named_exists() {
                 continue;
             }
             let there = |place: &&str| repository().join(place).join(&word).exists();
-            assert!(PLACES.iter().any(|it| there(&it)), "{name}: no `{word}`");
+            assert!(PLACES.iter().any(there), "{name}: no `{word}`");
             seen += 1;
         }
     }
