@@ -166,7 +166,8 @@ pub(super) enum Report {
 /// The end of a program.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Ended {
-    pub(super) ended_by: EndedBy,
+    /// What ended it.
+    pub(super) cause: EndedBy,
     /// Exit code; 128 + n after signal n.
     pub(super) exit_code: i32,
     pub(super) usage: Usage,

@@ -195,8 +195,11 @@ impl Python {
         drop(supervisor);
         if self.adopts && !is_clean(&report) {
             let supervisors = self.supervisors.clone();
-            let ending = move || supervisors.end_orphans();
-            blocking(move || Ok(ending())).await?;
+            blocking(move || {
+                supervisors.end_orphans();
+                Ok(())
+            })
+            .await?;
         }
         match report? {
             Report::Ended(ended) => Ok((ended, outputs)),
@@ -246,7 +249,7 @@ fn execution(
     limits: Limits,
 ) -> Execution {
     let Ended {
-        ended_by,
+        cause,
         exit_code,
         usage,
         confinement,
@@ -257,7 +260,7 @@ fn execution(
     }
     Execution {
         exit_code,
-        ended_by,
+        ended_by: cause,
         truncated: stdout.truncated || stderr.truncated,
         stdout: stdout.text,
         stderr: stderr.text,

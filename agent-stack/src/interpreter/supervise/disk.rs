@@ -99,7 +99,7 @@ mod tests {
     #[test]
     fn a_deleted_file_counts_while_it_is_open() {
         let mut file = tempfile::tempfile().unwrap();
-        file.write_all(&[1; 100_000]).unwrap();
+        file.write_all(&vec![1; 100_000]).unwrap();
         file.sync_all().unwrap();
         assert!(deleted_but_open(rustix::process::getpid()) >= 100_000);
     }

@@ -36,25 +36,28 @@ pub(super) fn everything(program: Pid, events: &Events) -> Remains {
     let _ = kill_process_group(program, Signal::KILL);
     let _ = kill_process(program, Signal::KILL);
     events.reap();
-    let status = rounds(events);
+    let ended = rounds(events);
     Remains {
-        status: status.flatten(),
+        survivors: ended.is_err(),
+        status: ended.unwrap_or(None),
         left_over: left_over as u64,
-        survivors: status.is_none(),
     }
 }
 
-/// Kills round by round until there is nothing left; `None` when that did not succeed.
-fn rounds(events: &Events) -> Option<Option<WaitStatus>> {
+/// Some processes could not be ended.
+struct Survivors;
+
+/// Kills round by round until there is nothing left; returns how the program ended.
+fn rounds(events: &Events) -> Result<Option<WaitStatus>, Survivors> {
     let started = Instant::now();
     while started.elapsed() < PATIENCE {
         match events.next(ROUND) {
-            Some(Event::Childless(status)) => return Some(status),
+            Some(Event::Childless(status)) => return Ok(status),
             Some(Event::Ended | Event::Told(_)) => {}
             None => kill(&frozen()),
         }
     }
-    None
+    Err(Survivors)
 }
 
 fn kill(pids: &BTreeSet<i32>) {

@@ -144,7 +144,7 @@ fn carry_out(order: &Order, program: Pid, server: UnixStream, confinement: Confi
     let usage = watch.usage(wall, remains.left_over);
     let status = remains.status;
     Ended {
-        ended_by: cause
+        cause: cause
             .unwrap_or_else(|| own_end(order, status, usage.user_cpu_ms + usage.system_cpu_ms)),
         exit_code: exit_code(status),
         usage,

@@ -44,7 +44,7 @@ pub(super) fn changed(
         looked_at: 0,
         found: OutputFiles::default(),
     };
-    collection.directory(root, "", 1)?;
+    collection.directory(&root, "", 1)?;
     Ok(collection.found)
 }
 
@@ -66,10 +66,10 @@ struct Collection<'a> {
 }
 
 impl Collection<'_> {
-    fn directory(&mut self, directory: OwnedFd, prefix: &str, depth: usize) -> io::Result<()> {
-        for name in self.names(&directory)? {
+    fn directory(&mut self, directory: &OwnedFd, prefix: &str, depth: usize) -> io::Result<()> {
+        for name in self.names(directory)? {
             let path = format!("{prefix}{name}");
-            match openat(&directory, name.as_str(), anything(), Mode::empty()) {
+            match openat(directory, name.as_str(), anything(), Mode::empty()) {
                 Ok(entry) => self.entry(entry, path, depth)?,
                 // A link, a socket, or a file that may not be read.
                 Err(_) => self.found.omitted += 1,
@@ -97,7 +97,7 @@ impl Collection<'_> {
     fn entry(&mut self, entry: OwnedFd, path: String, depth: usize) -> io::Result<()> {
         match FileType::from_raw_mode(fstat(&entry)?.st_mode) {
             FileType::Directory if depth < DEEPEST => {
-                self.directory(entry, &format!("{path}/"), depth + 1)
+                self.directory(&entry, &format!("{path}/"), depth + 1)
             }
             FileType::RegularFile => self.file(File::from(entry), path),
             _ => {
@@ -147,7 +147,7 @@ mod tests {
     fn new_and_changed_files_are_collected_and_others_are_not() {
         let workspace = tempfile::tempdir().unwrap();
         let write = |name: &str, content: &str| {
-            fs_err::write(workspace.path().join(name), content).unwrap()
+            fs_err::write(workspace.path().join(name), content).unwrap();
         };
         fs_err::create_dir(workspace.path().join("out")).unwrap();
         write("same", "s");

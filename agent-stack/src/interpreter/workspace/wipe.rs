@@ -139,7 +139,7 @@ mod tests {
         fs_err::create_dir_all(locked.join("inner")).unwrap();
         fs_err::write(workspace.path().join(".wiped-1"), "in the way").unwrap();
         fs_err::write(locked.join("\u{1}\n*"), "x").unwrap();
-        fs_err::set_permissions(&locked, std::fs::Permissions::from_mode(0)).unwrap();
+        fs_err::set_permissions(&locked, std::fs::Permissions::from_mode(0o0)).unwrap();
         wipe(workspace.path(), &[]).unwrap();
         assert_eq!(fs_err::read_dir(workspace.path()).unwrap().count(), 0);
     }
