@@ -5,6 +5,8 @@
 mod receipts;
 mod receive;
 
+use crate::server::Server;
+use crate::telemetry::{Telemetry, TelemetryConfig};
 use crate::{server, shutdown};
 use anyhow::Context as _;
 use axum::extract::{Path, State};
@@ -40,11 +42,14 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
     let http = server::listen(args.http_port)
         .await
         .with_context(|| format!("port {} cannot be had", args.http_port))?;
+    let telemetry = Telemetry::start(TelemetryConfig::from_env(names::Part::Canary.name()))?;
+    let server = Server::new(router(Arc::clone(&receipts))).observed_by(&telemetry);
     tokio::select! {
         () = receive::tcp(tcp, Arc::clone(&receipts)) => {}
-        () = receive::udp(udp, Arc::clone(&receipts)) => {}
-        served = server::serve_on(http, router(receipts), stop) => served?,
+        () = receive::udp(udp, receipts) => {}
+        served = server.serve_on(http, stop) => served?,
     }
+    telemetry.shutdown().await;
     Ok(())
 }
 

@@ -10,10 +10,10 @@ use crate::interpreter::supervise::{self, SuperviseArgs};
 use crate::interpreter::{self, InterpreterArgs};
 use crate::model::{self, ModelArgs};
 use crate::pause;
+use crate::telemetry::log_to_stderr;
 use crate::{canary, control};
 use anyhow::Context as _;
 use clap::{Parser, Subcommand};
-use tracing_subscriber::EnvFilter;
 
 /// The reference agent stack of portproof.
 #[derive(Parser, Debug)]
@@ -53,6 +53,25 @@ pub enum Part {
     RunConfined(ConfineArgs),
 }
 
+impl Part {
+    /// The subcommand, as the log names the part.
+    const fn name(&self) -> &'static str {
+        match self {
+            Self::All(_) => "all",
+            Self::Model(_) => "model",
+            Self::Gateway(_) => "gateway",
+            Self::Interpreter(_) => "interpreter",
+            Self::Agent(_) => "agent",
+            Self::Control(_) => "control",
+            Self::Canary(_) => "canary",
+            Self::Catalog(_) => "catalog",
+            Self::Pause => "pause",
+            Self::RunLimited(_) => "run-limited",
+            Self::RunConfined(_) => "run-confined",
+        }
+    }
+}
+
 impl Cli {
     /// Becomes the part; returns when it ends.
     ///
@@ -70,7 +89,7 @@ impl Cli {
 
 /// Two workers at least: the exporter of spans blocks one of them while it needs another.
 fn serve(part: Part) -> anyhow::Result<()> {
-    log_to_stderr(quiet(&part));
+    log_to_stderr(part.name(), usual_level(&part));
     install_crypto();
     tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
@@ -93,19 +112,13 @@ async fn run(part: Part) -> anyhow::Result<()> {
     }
 }
 
-/// A person who tries the stack reads stdout; what every role logs would get in between.
-const fn quiet(part: &Part) -> bool {
-    matches!(part, Part::All(_))
-}
-
-fn log_to_stderr(quiet: bool) {
-    let usual = if quiet { "warn" } else { "info,rmcp=warn" };
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(usual));
-    tracing_subscriber::fmt()
-        .json()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr)
-        .init();
+/// What is logged unless `RUST_LOG` says otherwise. A person who tries the stack reads stdout; what every role logs would
+/// get in between.
+const fn usual_level(part: &Part) -> &'static str {
+    match part {
+        Part::All(_) => "warn",
+        _ => "info,rmcp=warn",
+    }
 }
 
 #[cfg(test)]

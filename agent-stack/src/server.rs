@@ -1,17 +1,33 @@
-//! Serves an HTTP router: one listener, a health route, a graceful end.
+//! Serves an HTTP router to clients that may be slow, silent or hostile, and ends without losing a request.
+//!
+//! hyper reads HTTP; this room bounds what a client may cost (time for a head, for a body, for reading an answer; idle
+//! connections; connections in all) and orders the end: first the part says that it leaves while it still serves, so
+//! that load balancers stop sending, then it finishes what it has. Answers that are streams are never cut while their
+//! reader reads.
 
+mod activity;
+mod body;
+mod connection;
+mod exchange;
+mod floor;
+mod health;
+mod limits;
+mod socket;
+#[cfg(test)]
+mod tests;
+
+pub(crate) use body::HoldingBody;
+pub use health::{Readiness, always_ready, with_health};
+pub use limits::Limits;
+
+use crate::shutdown::Grace;
+use crate::telemetry::{Metrics, Telemetry, observe};
 use axum::Router;
-use axum::http::StatusCode;
-use axum::routing::get;
+use floor::{Floor, Phase};
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr};
-use std::sync::Arc;
-use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
-
-/// Longest time open requests get after the server was told to stop.
-const GRACE: Duration = Duration::from_secs(8);
 
 /// Why a server could not run.
 #[derive(Debug, thiserror::Error)]
@@ -25,46 +41,121 @@ pub enum ServerError {
         #[source]
         source: io::Error,
     },
-    /// Accepting connections failed.
-    #[error("the server stopped accepting connections")]
-    Serve(#[source] io::Error),
+    /// The listener itself is broken.
+    #[error("the server cannot accept connections any more")]
+    Accept(#[source] io::Error),
 }
 
-/// Says whether a part can serve, with the reason when it can't.
-pub type Readiness = Arc<dyn Fn() -> Result<(), String> + Send + Sync>;
-
-/// A part that is ready as soon as it listens.
-pub fn always_ready() -> Readiness {
-    Arc::new(|| Ok(()))
+/// A router with what it takes to serve it.
+#[derive(Clone, Debug)]
+pub struct Server {
+    router: Router,
+    limits: Limits,
+    grace: Grace,
+    metrics: Metrics,
 }
 
-/// Adds `GET /healthz`: 200 when ready, 503 with the reason otherwise.
-pub fn with_health(router: Router, ready: Readiness) -> Router {
-    router.route(
-        "/healthz",
-        get(move || async move {
-            match ready() {
-                Ok(()) => (StatusCode::OK, "ok".to_owned()),
-                Err(reason) => (StatusCode::SERVICE_UNAVAILABLE, reason),
-            }
-        }),
-    )
+impl Server {
+    /// A server with the limits of the stack and the grace of the environment, whose metrics nobody exports.
+    pub fn new(router: Router) -> Self {
+        Self {
+            router,
+            limits: Limits::default(),
+            grace: Grace::from_env(),
+            metrics: Metrics::disabled(),
+        }
+    }
+
+    /// Counts requests in the metrics of a part.
+    #[must_use]
+    pub fn observed_by(mut self, telemetry: &Telemetry) -> Self {
+        self.metrics = telemetry.metrics().clone();
+        self
+    }
+
+    /// Other limits.
+    #[must_use]
+    pub fn with_limits(mut self, limits: Limits) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    /// Another grace.
+    #[must_use]
+    pub fn with_grace(mut self, grace: Grace) -> Self {
+        self.grace = grace;
+        self
+    }
+
+    /// Serves on `port` of every address until `shutdown`, and then until everything is finished.
+    ///
+    /// # Errors
+    /// When the port cannot be bound or the listener breaks.
+    pub async fn serve(self, port: u16, shutdown: CancellationToken) -> Result<(), ServerError> {
+        let listener = listen(port)
+            .await
+            .map_err(|source| ServerError::Bind { port, source })?;
+        tracing::info!(port, "listening");
+        self.serve_on(listener, shutdown).await
+    }
+
+    /// Serves on an open listener until `shutdown`, and then until everything is finished.
+    ///
+    /// After `shutdown` connections are still taken for [`Grace::announce`] while `/readyz` says no and HTTP/1 answers
+    /// carry `Connection: close`; then the listener closes and open exchanges get [`Grace::finish`].
+    ///
+    /// # Errors
+    /// When the listener breaks.
+    pub async fn serve_on(
+        self,
+        listener: TcpListener,
+        shutdown: CancellationToken,
+    ) -> Result<(), ServerError> {
+        let Self {
+            router,
+            limits,
+            grace,
+            metrics,
+        } = self;
+        let floor = Floor::new(observe(router, &metrics), metrics, limits);
+        tokio::select! {
+            broken = floor.accept(&listener) => return Err(ServerError::Accept(broken)),
+            () = shutdown.cancelled() => {}
+        }
+        floor.enter(Phase::Announcing);
+        if let Ok(broken) = tokio::time::timeout(grace.announce, floor.accept(&listener)).await {
+            return Err(ServerError::Accept(broken));
+        }
+        floor.accept_waiting(&listener).await;
+        drop(listener);
+        floor.enter(Phase::Draining);
+        floor.finish(grace.finish).await;
+        Ok(())
+    }
 }
 
 /// Serves `router` on `port` of every address until `shutdown`.
 ///
 /// # Errors
-/// When the port cannot be bound or accepting fails.
+/// When the port cannot be bound or the listener breaks.
 pub async fn serve(
     port: u16,
     router: Router,
     shutdown: CancellationToken,
 ) -> Result<(), ServerError> {
-    let listener = listen(port)
-        .await
-        .map_err(|source| ServerError::Bind { port, source })?;
-    tracing::info!(port, "listening");
-    serve_on(listener, router, shutdown).await
+    Server::new(router).serve(port, shutdown).await
+}
+
+/// Serves `router` on an open listener until `shutdown`.
+///
+/// # Errors
+/// When the listener breaks.
+pub async fn serve_on(
+    listener: TcpListener,
+    router: Router,
+    shutdown: CancellationToken,
+) -> Result<(), ServerError> {
+    Server::new(router).serve_on(listener, shutdown).await
 }
 
 /// Listens on IPv6 and IPv4, or on IPv4 alone where the pod has no IPv6.
@@ -73,61 +164,5 @@ pub(crate) async fn listen(port: u16) -> io::Result<TcpListener> {
         Ok(listener) => Ok(listener),
         Err(error) if error.kind() == io::ErrorKind::AddrInUse => Err(error),
         Err(_) => TcpListener::bind((Ipv4Addr::UNSPECIFIED, port)).await,
-    }
-}
-
-/// Serves `router` on an open listener until `shutdown`; open requests then get [`GRACE`] to end.
-///
-/// # Errors
-/// When accepting fails.
-pub async fn serve_on(
-    listener: TcpListener,
-    router: Router,
-    shutdown: CancellationToken,
-) -> Result<(), ServerError> {
-    let graceful =
-        axum::serve(listener, router).with_graceful_shutdown(shutdown.clone().cancelled_owned());
-    let cut = async {
-        shutdown.cancelled().await;
-        tokio::time::sleep(GRACE).await;
-    };
-    tokio::select! {
-        served = graceful => served.map_err(ServerError::Serve),
-        () = cut => Ok(()),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use axum::body::Body;
-    use axum::http::Request;
-    use tower::ServiceExt as _;
-
-    async fn health(ready: Readiness) -> StatusCode {
-        let request = Request::get("/healthz").body(Body::empty()).unwrap();
-        with_health(Router::new(), ready)
-            .oneshot(request)
-            .await
-            .unwrap()
-            .status()
-    }
-
-    #[tokio::test]
-    async fn health_says_whether_the_part_is_ready() {
-        assert_eq!(health(always_ready()).await, StatusCode::OK);
-        assert_eq!(
-            health(Arc::new(|| Err("not yet".into()))).await,
-            StatusCode::SERVICE_UNAVAILABLE
-        );
-    }
-
-    #[tokio::test]
-    async fn a_server_ends_when_it_is_told_to() {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
-        let shutdown = CancellationToken::new();
-        let served = tokio::spawn(serve_on(listener, Router::new(), shutdown.clone()));
-        shutdown.cancel();
-        served.await.unwrap().unwrap();
     }
 }

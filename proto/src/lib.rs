@@ -4,6 +4,7 @@
 //! JSON and digests, the portable projection of an object, the bundle format, and the names of services, labels,
 //! headers, spans and attributes. The crate does no IO and holds no Kubernetes client.
 
+pub mod access;
 pub mod bundle;
 pub mod canonical;
 pub mod descriptor;

@@ -27,7 +27,7 @@ pub use retry::RetryPolicy;
 pub use service::{AgentParts, router};
 
 use crate::http_client::HttpError;
-use crate::server::{self, ServerError};
+use crate::server::{Server, ServerError};
 use crate::shutdown;
 use crate::telemetry::{Telemetry, TelemetryConfig, TelemetryError};
 use clap::Args;
@@ -115,7 +115,9 @@ pub async fn run(args: AgentArgs) -> Result<(), AgentError> {
     let parts = AgentParts::new(chat, gateway_url, telemetry.clone())
         .map_err(AgentError::Client)?
         .with_policy(policy);
-    let served = server::serve(port, router(parts), shutdown)
+    let served = Server::new(router(parts))
+        .observed_by(&telemetry)
+        .serve(port, shutdown)
         .await
         .map_err(AgentError::Server);
     telemetry.shutdown().await;

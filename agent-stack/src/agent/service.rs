@@ -1,5 +1,6 @@
 //! The route of the agent: a task in, a stream of events out.
 
+use super::AGENT;
 use super::chat::Chat;
 use super::event::AgentEvent;
 use super::mcp::Endpoint;
@@ -15,7 +16,7 @@ use axum::extract::{Request, State};
 use axum::response::Response;
 use axum::routing::post;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 
@@ -83,7 +84,18 @@ async fn work(
     parent: &Context,
     events: &mpsc::Sender<AgentEvent>,
 ) {
+    let began = Instant::now();
     let last = Task::new(parts, request, events).run(parent).await;
+    let metrics = parts.telemetry.metrics();
+    metrics.task_ended(AGENT, failed_part(&last), began.elapsed());
     // The reader may have left; then nobody needs the event.
     let _ = events.send(last).await;
+}
+
+/// The part of the stack in which a task failed.
+fn failed_part(last: &AgentEvent) -> Option<&'static str> {
+    match last {
+        AgentEvent::Failure { part, .. } => Some(part.name()),
+        _ => None,
+    }
 }

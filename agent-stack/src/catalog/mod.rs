@@ -4,14 +4,15 @@ mod measurements;
 
 pub use measurements::{Measurements, Reading};
 
-use crate::server::{self, ServerError};
+use crate::server::{self, Server, ServerError};
 use crate::shutdown;
+use crate::telemetry::{Telemetry, TelemetryConfig, TelemetryError};
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::routing::get;
 use axum::{Json, Router};
 use clap::Args;
-use portproof_proto::names::HTTP_PORT;
+use portproof_proto::names::{HTTP_PORT, Part};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use std::io;
@@ -33,6 +34,9 @@ pub enum CatalogError {
     /// No signal handler.
     #[error("signals cannot be handled")]
     Signal(#[source] io::Error),
+    /// Metrics cannot be exported.
+    #[error("telemetry cannot be set up")]
+    Telemetry(#[source] TelemetryError),
     /// The server failed.
     #[error("the catalog cannot be served")]
     Server(#[source] ServerError),
@@ -75,9 +79,15 @@ const ITEMS: [(&str, &str, f64); 14] = [
 /// When the port is taken or no signal handler can be installed.
 pub async fn run(args: CatalogArgs) -> Result<(), CatalogError> {
     let shutdown = shutdown::on_signal().map_err(CatalogError::Signal)?;
-    server::serve(args.port, router(args.changed), shutdown)
+    let telemetry = Telemetry::start(TelemetryConfig::from_env(Part::Catalog.name()))
+        .map_err(CatalogError::Telemetry)?;
+    let served = Server::new(router(args.changed))
+        .observed_by(&telemetry)
+        .serve(args.port, shutdown)
         .await
-        .map_err(CatalogError::Server)
+        .map_err(CatalogError::Server);
+    telemetry.shutdown().await;
+    served
 }
 
 /// The catalog's routes; `changed` serves other prices and values.

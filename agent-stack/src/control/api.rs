@@ -10,8 +10,6 @@ use std::time::Duration;
 
 /// Longest time one request to the API server may take.
 const REQUEST_DEADLINE: Duration = Duration::from_secs(20);
-/// Pause between two looks at an object that is being deleted.
-const PAUSE: Duration = Duration::from_millis(50);
 /// Items of one page of a list.
 const PAGE: usize = 500;
 
@@ -303,17 +301,6 @@ impl ApiServer {
             }) => Ok(Deletion::OtherUid),
             Err(error) => Err(error),
         }
-    }
-
-    /// Waits until the object of this UID is gone: deletion ends when the last finalizer is done.
-    pub(crate) async fn until_gone(&self, path: &str, uid: &str) -> Result<(), ApiError> {
-        while let Some(object) = self.get(path).await? {
-            if text(&object, "/metadata/uid") != uid {
-                break;
-            }
-            tokio::time::sleep(PAUSE).await;
-        }
-        Ok(())
     }
 
     async fn call(&self, call: Call<'_>) -> Result<Value, ApiError> {

@@ -3,12 +3,11 @@
 use super::api::{ApiError, ApiServer, Kind, text};
 use super::home::Home;
 use super::{clock, failure};
+use portproof_proto::access::HTTP_ROUTE_CRD;
 use portproof_proto::v1::DescribeResponse;
 use serde_json::Value;
 use tonic::{Code, Status};
 
-/// CRD whose annotations tell the version of Gateway API.
-const HTTP_ROUTE_CRD: &str = "httproutes.gateway.networking.k8s.io";
 const BUNDLE_VERSION: &str = "/metadata/annotations/gateway.networking.k8s.io~1bundle-version";
 
 /// Why the cluster could not be described.

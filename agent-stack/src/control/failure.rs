@@ -1,20 +1,12 @@
 //! How the errors of this agent look on the wire.
 
+pub(crate) use crate::telemetry::chain;
 use std::error::Error;
 use tonic::{Code, Status};
 
 /// A status whose message is the whole chain of causes, `what: why: why`.
 pub(crate) fn status(code: Code, error: &(dyn Error + 'static)) -> Status {
     Status::new(code, chain(error))
-}
-
-/// The chain of causes of an error as one line.
-pub(crate) fn chain(error: &(dyn Error + 'static)) -> String {
-    let causes = std::iter::successors(Some(error), |&error| error.source());
-    causes
-        .map(ToString::to_string)
-        .collect::<Vec<_>>()
-        .join(": ")
 }
 
 #[cfg(test)]

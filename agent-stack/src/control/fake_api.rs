@@ -8,6 +8,7 @@ use axum::body::Bytes;
 use axum::extract::{Query, State};
 use axum::http::{HeaderMap, Method, StatusCode, Uri};
 use axum::response::{IntoResponse as _, Response};
+use portproof_proto::access::{CONTROL_CLUSTER, CONTROL_NAMESPACE, Grant, TOOL_GATEWAY};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -139,6 +140,10 @@ async fn handle(
     body: Bytes,
 ) -> Response {
     let path = uri.path().to_owned();
+    assert!(
+        may(&method, &path, &query),
+        "the agent asks for what it may not: {method} {uri}"
+    );
     let mut store = api.store();
     store.log.push(Sent {
         method: method.clone(),
@@ -307,6 +312,41 @@ impl Store {
         for hook in &self.hooks {
             hook(object);
         }
+    }
+}
+
+/// Whether the rights that the agent is granted cover a request.
+fn may(method: &Method, path: &str, query: &HashMap<String, String>) -> bool {
+    let segments: Vec<&str> = path.trim_matches('/').split('/').collect();
+    let (group, rest) = match segments.as_slice() {
+        ["api", _, rest @ ..] => ("", rest),
+        ["apis", group, _, rest @ ..] => (*group, rest),
+        // Versions and discovery are open to every account.
+        _ => return true,
+    };
+    let (namespaced, rest) = match rest {
+        ["namespaces", _, resource, ..] if !resource.is_empty() => (true, &rest[2..]),
+        _ => (false, rest),
+    };
+    let (resource, name) = (rest[0], rest.get(1).copied().unwrap_or_default());
+    let verb = verb(method, name, query);
+    let granted = |grants: &[Grant]| {
+        grants
+            .iter()
+            .any(|grant| grant.allows(verb, group, resource, name))
+    };
+    granted(CONTROL_CLUSTER) || namespaced && (granted(CONTROL_NAMESPACE) || granted(TOOL_GATEWAY))
+}
+
+fn verb(method: &Method, name: &str, query: &HashMap<String, String>) -> &'static str {
+    match *method {
+        Method::GET if query.get("watch").is_some_and(|watch| watch == "true") => "watch",
+        Method::GET if name.is_empty() => "list",
+        Method::GET => "get",
+        Method::POST => "create",
+        Method::PATCH => "patch",
+        Method::DELETE => "delete",
+        _ => "no verb",
     }
 }
 

@@ -23,18 +23,24 @@ mod traffic;
 #[cfg(test)]
 pub(crate) mod fake_api;
 
-use crate::server as http;
+use crate::server::{self as http, Server};
+use crate::telemetry::{self as signals, Telemetry};
 use crate::{http_client, shutdown};
 use anyhow::Context as _;
 use api::ApiServer;
 use home::Home;
 use peers::Peers;
-use portproof_proto::names;
+use portproof_proto::names::{self, Part};
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 use telemetry::Spool;
 use tls::Certificates;
 use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+/// Longest time open calls get after the agent was told to stop. A relay of telemetry has no end of its own.
+const CALLS_GRACE: Duration = Duration::from_secs(5);
 
 /// Options of `agent-stack control`.
 #[derive(Clone, Debug, clap::Args)]
@@ -57,7 +63,7 @@ pub struct Args {
     /// Port of the OTLP receiver.
     #[arg(long, default_value_t = names::OTLP_PORT)]
     pub otlp_port: u16,
-    /// Port of `/healthz`.
+    /// Port of `/livez`, `/readyz` and `/metrics`.
     #[arg(long, default_value_t = names::HTTP_PORT)]
     pub health_port: u16,
 }
@@ -80,20 +86,28 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
         listen(args.otlp_port),
         listen(args.health_port)
     )?;
+    // What it counts is read at `/metrics` only: it is itself the collector that others push to.
+    let own = Telemetry::unexported(signals::resource(Part::Control.name(), |name| {
+        std::env::var(name).ok()
+    }));
     tracing::info!(port = args.port, "the control agent serves");
     tokio::try_join!(
         async {
-            server::serve(grpc, agent, &certificates, stop.clone())
-                .await
-                .context("the gRPC service ended")
+            let calls = server::serve(grpc, agent, &certificates, stop.clone());
+            tokio::select! {
+                served = calls => served.context("the gRPC service ended"),
+                () = cut(&stop) => Ok(()),
+            }
         },
         async {
-            telemetry::serve(otlp, spool, stop.clone())
+            telemetry::serve(otlp, spool, &own, stop.clone())
                 .await
                 .context("the OTLP receiver ended")
         },
         async {
-            http::serve_on(health, healthy(), stop.clone())
+            Server::new(healthy())
+                .observed_by(&own)
+                .serve_on(health, stop.clone())
                 .await
                 .context("the health service ended")
         },
@@ -112,7 +126,14 @@ async fn listen(port: u16) -> anyhow::Result<TcpListener> {
         .with_context(|| format!("port {port} cannot be had"))
 }
 
-/// `/healthz` in plain HTTP, because kubelets cannot speak mutual TLS. Its port is opened together with the gRPC port,
+/// Returns when calls that are still open are no longer waited for.
+async fn cut(stop: &CancellationToken) {
+    stop.cancelled().await;
+    tokio::time::sleep(CALLS_GRACE).await;
+    tracing::warn!("calls did not end in time and are cut off");
+}
+
+/// Health in plain HTTP, because kubelets cannot speak mutual TLS. Its port is opened together with the gRPC port,
 /// so an answer means that the agent can be called.
 fn healthy() -> axum::Router {
     http::with_health(axum::Router::new(), http::always_ready())

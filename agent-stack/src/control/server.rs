@@ -137,16 +137,13 @@ impl ClusterAgent for Agent {
 
     async fn teardown(
         &self,
-        request: Request<TeardownRequest>,
+        _: Request<TeardownRequest>,
     ) -> Result<Response<Self::TeardownStream>, Status> {
-        let request = request.into_inner();
         let (api, home) = (self.api.clone(), Arc::clone(&self.home));
         self.split.rest().await;
         Ok(stream::answer(
             TEARDOWN_DEADLINE,
-            move |events| async move {
-                Ok(teardown::teardown(&api, &home, &request.cluster_scoped, &events).await?)
-            },
+            move |events| async move { Ok(teardown::teardown(&api, &home, &events).await?) },
         ))
     }
 

@@ -1,4 +1,7 @@
-//! `Teardown`: removes what `Provision` and `Import` created; objects of others stay.
+//! `Teardown`: removes what `Provision` and `Import` created in the run's namespace; objects of others stay.
+//!
+//! The carried CRD stays too: it is the cluster's, the agent may delete nothing there, and the orchestrator removes it by
+//! its ledger when nobody else uses it.
 
 use super::api::{ApiError, ApiServer, Deletion, Kind, text};
 use super::failure;
@@ -6,11 +9,9 @@ use super::home::Home;
 use super::stack::{COMPONENT, COMPONENT_LABEL, object_ref};
 use super::stream::Events;
 use portproof_proto::names::{RUN_LABEL, run_field_manager};
-use portproof_proto::tool;
 use portproof_proto::v1::teardown_event::Outcome;
 use portproof_proto::v1::{ObjectRef, TeardownEvent};
 use serde_json::Value;
-use std::time::Duration;
 use tonic::{Code, Status};
 
 /// Kinds `Provision` creates, in the order of removal: routes and pods first, policies last.
@@ -27,9 +28,6 @@ const PROVISIONED: [Kind; 8] = [
 /// Kinds `Import` creates, those that refer to others first.
 const IMPORTED: [Kind; 2] = [Kind::TOOL, Kind::CONFIG_MAP];
 
-/// Longest time a deleted CRD is waited for.
-const GONE_DEADLINE: Duration = Duration::from_secs(15);
-
 /// Why not everything was removed.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum TeardownError {
@@ -44,11 +42,10 @@ impl From<TeardownError> for Status {
     }
 }
 
-/// Removes the stack, then what was imported, then the cluster-scoped objects the ledger names.
+/// Removes the stack, then what was imported.
 pub(crate) async fn teardown(
     api: &ApiServer,
     home: &Home,
-    cluster_scoped: &[ObjectRef],
     events: &Events<TeardownEvent>,
 ) -> Result<(), TeardownError> {
     for object in provisioned(api, home)
@@ -57,11 +54,7 @@ pub(crate) async fn teardown(
         .chain(imported(api, home).await?)
     {
         let outcome = remove(api, &object).await?;
-        events.send(event(object, outcome, "")).await;
-    }
-    for object in cluster_scoped {
-        let (outcome, reason) = remove_cluster_scoped(api, home, object).await?;
-        events.send(event(object.clone(), outcome, reason)).await;
+        events.send(event(object, outcome)).await;
     }
     Ok(())
 }
@@ -137,58 +130,14 @@ async fn remove(api: &ApiServer, object: &ObjectRef) -> Result<Outcome, ApiError
     })
 }
 
-/// Only the Tool CRD can be this run's; it goes when it is the very one and nobody else has Tools.
-async fn remove_cluster_scoped(
-    api: &ApiServer,
-    home: &Home,
-    object: &ObjectRef,
-) -> Result<(Outcome, &'static str), ApiError> {
-    if object.kind != Kind::CRD.kind || object.name != tool::CRD_NAME || object.uid.is_empty() {
-        return Ok((Outcome::Kept, "not a kind of object this agent creates"));
-    }
-    if let Some(reason) = in_use(api, home).await? {
-        return Ok((Outcome::Kept, reason));
-    }
-    let path = Kind::CRD.object("", &object.name);
-    Ok(match api.delete(&path, &object.uid).await? {
-        Deletion::Deleted => gone(api, &path, &object.uid).await?,
-        Deletion::Absent => (Outcome::Absent, ""),
-        Deletion::OtherUid => (Outcome::Kept, "the CRD there is not the one of this run"),
-    })
-}
-
-/// A CRD goes once the API server has removed its objects.
-async fn gone(api: &ApiServer, path: &str, uid: &str) -> Result<(Outcome, &'static str), ApiError> {
-    match tokio::time::timeout(GONE_DEADLINE, api.until_gone(path, uid)).await {
-        Ok(gone) => gone.map(|()| (Outcome::Deleted, "")),
-        Err(_) => Ok((Outcome::Deleted, "it is still being deleted")),
-    }
-}
-
-/// Why the CRD has to stay, if it has to.
-async fn in_use(api: &ApiServer, home: &Home) -> Result<Option<&'static str>, ApiError> {
-    match list(api, Kind::TOOL, "", "").await {
-        Ok(tools)
-            if tools
-                .iter()
-                .any(|tool| text(tool, "/metadata/namespace") != home.namespace) =>
-        {
-            Ok(Some("other namespaces have Tools"))
-        }
-        Ok(_) => Ok(None),
-        Err(error) if error.refusal().is_some() => {
-            Ok(Some("it is unknown whether other namespaces have Tools"))
-        }
-        Err(error) => Err(error),
-    }
-}
-
-fn event(object: ObjectRef, outcome: Outcome, reason: &str) -> TeardownEvent {
+fn event(object: ObjectRef, outcome: Outcome) -> TeardownEvent {
     let mut event = TeardownEvent {
         object: Some(object),
-        reason: reason.to_owned(),
         ..TeardownEvent::default()
     };
+    if outcome == Outcome::Kept {
+        "the object there is not the one of this run".clone_into(&mut event.reason);
+    }
     event.set_outcome(outcome);
     event
 }

@@ -13,7 +13,10 @@ use serde_json::Value;
 use std::collections::BTreeSet;
 use std::error::Error as _;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
+
+/// Class of a call that the tool itself reports as failed.
+const TOOL_ERROR: &str = "tool_error";
 
 /// One `tools/call`.
 #[derive(Clone, Debug)]
@@ -117,7 +120,11 @@ impl Calls {
                 None,
             ));
         };
+        let began = Instant::now();
         let outcome = self.answer(&tool, &request.arguments, &span).await;
+        self.telemetry
+            .metrics()
+            .tool_called(&request.tool, error_type(&outcome), began.elapsed());
         Ok(finish(&span, outcome))
     }
 
@@ -168,13 +175,21 @@ impl Calls {
     }
 }
 
+/// The class of a failed call.
+fn error_type(outcome: &Result<Answer, CallError>) -> Option<&'static str> {
+    match outcome {
+        Ok(answer) => answer.is_error.then_some(TOOL_ERROR),
+        Err(error) => Some(error.error_type()),
+    }
+}
+
 /// Writes the end of the call into its span and its result.
 fn finish(span: &ActiveSpan, outcome: Result<Answer, CallError>) -> CallToolResult {
     match outcome {
         Ok(Answer { value, is_error }) => {
             set_digest(span, attributes::RESULT_DIGEST, &value);
             if is_error {
-                span.fail("tool_error", "the tool reports a failure");
+                span.fail(TOOL_ERROR, "the tool reports a failure");
                 return CallToolResult::structured_error(value);
             }
             CallToolResult::structured(value)

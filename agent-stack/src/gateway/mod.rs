@@ -26,8 +26,8 @@ pub use schema::SchemaError;
 pub use tool::Rejection;
 
 use crate::http_client::{self, HttpError};
-use crate::server::{self, ServerError};
-use crate::shutdown;
+use crate::server::{Server, ServerError};
+use crate::shutdown::{self, Grace};
 use crate::telemetry::{RelayError, SpanRelay, Telemetry, TelemetryConfig, TelemetryError};
 use backend::ClusterDocuments;
 use clap::Args;
@@ -136,8 +136,12 @@ pub async fn run(args: GatewayArgs) -> Result<(), GatewayError> {
     let parts = parts(&args, client.clone(), telemetry.clone(), relay.clone())?;
     let namespace = args.namespace.unwrap_or_default();
     let watching = tokio::spawn(watch::run(client, namespace, Arc::clone(&parts.registry)));
-    let router = router_of_era(parts, args.era, shutdown.clone());
-    let served = server::serve(args.port, router, shutdown)
+    // The token of the transport ends calls at once, so it comes long after the signal.
+    let last_words = Grace::from_env().last_words(&shutdown);
+    let router = router_of_era(parts, args.era, last_words);
+    let served = Server::new(router)
+        .observed_by(&telemetry)
+        .serve(args.port, shutdown)
         .await
         .map_err(GatewayError::Server);
     watching.abort();
@@ -157,7 +161,8 @@ async fn serve_conformance(
     let address = listener.local_addr().map_err(bind)?;
     tracing::info!(url = %format_args!("http://{address}{}", endpoint::PATH), "listening");
     let router = conformance::router(args.echo_tools, args.era, shutdown.clone());
-    server::serve_on(listener, router, shutdown)
+    Server::new(router)
+        .serve_on(listener, shutdown)
         .await
         .map_err(GatewayError::Server)
 }

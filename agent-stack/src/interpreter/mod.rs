@@ -36,9 +36,9 @@ pub use service::router;
 pub use settings::Settings;
 pub use workspace::{FileCaps, InnerPath, OutputFile, OutputFiles, PathError, Program};
 
-use crate::server::{self, ServerError};
+use crate::server::{Server, ServerError};
 use crate::shutdown;
-use crate::telemetry;
+use crate::telemetry::{self, Telemetry};
 use clap::Args;
 use portproof_proto::names::{HTTP_PORT, Part};
 use rustix::param::{clock_ticks_per_second, page_size};
@@ -151,7 +151,11 @@ pub async fn run(args: InterpreterArgs) -> Result<(), InterpreterError> {
         .map_err(InterpreterError::Trial)?;
     confinement::log(confinement);
     let resource = telemetry::resource(&name, |variable| std::env::var(variable).ok());
-    server::serve(port, router(python, resource), shutdown)
+    // Its metrics are read at `/metrics` only: the pod may not reach the collector.
+    let telemetry = Telemetry::unexported(resource.clone());
+    Server::new(router(python, resource))
+        .observed_by(&telemetry)
+        .serve(port, shutdown)
         .await
         .map_err(InterpreterError::Server)
 }

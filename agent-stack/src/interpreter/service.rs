@@ -7,11 +7,11 @@ use super::request::{ExecuteAnswer, ExecuteRequest};
 use super::run::{ExecuteError, Execution, Python};
 use crate::probe::{self, ProbeAnswer, ProbeRequest};
 use crate::server;
-use crate::telemetry::{ActiveSpan, Capture, SpanKind, header_context};
+use crate::telemetry::{ActiveSpan, Capture, Metrics, SpanKind, header_context};
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::routing::{get, post};
-use axum::{Json, Router};
+use axum::{Extension, Json, Router};
 use opentelemetry_sdk::Resource;
 use portproof_proto::telemetry::RUN_CODE;
 
@@ -36,6 +36,7 @@ pub fn router(python: Python, resource: Resource) -> Router {
 
 async fn execute(
     State(interpreter): State<Interpreter>,
+    metrics: Option<Extension<Metrics>>,
     headers: HeaderMap,
     JsonBody(request): JsonBody<ExecuteRequest>,
 ) -> Result<Json<ExecuteAnswer>, Failure> {
@@ -51,6 +52,9 @@ async fn execute(
     let execution = python.execute(program, limits).await;
     describe(&span, &execution);
     drop(span);
+    if let Some(Extension(metrics)) = metrics {
+        metrics.program_ended(reason(&execution));
+    }
     let execution = execution.map_err(|error| not_run(&error))?;
     Ok(Json(ExecuteAnswer::new(execution, capture.encode())))
 }
@@ -63,6 +67,14 @@ fn describe(span: &ActiveSpan, execution: &Result<Execution, ExecuteError>) {
             tell_end(span, execution);
         }
         Err(error) => span.fail("not_run", error.to_string()),
+    }
+}
+
+/// What ended a run, for its metric.
+fn reason(execution: &Result<Execution, ExecuteError>) -> &'static str {
+    match execution {
+        Ok(execution) => execution.ended_by.name(),
+        Err(_) => "not_run",
     }
 }
 

@@ -21,7 +21,7 @@ pub use engine::Engine;
 pub use service::{Answers, ModelParts, router};
 pub use upstream::{Upstream, UpstreamError};
 
-use crate::server::{self, ServerError};
+use crate::server::{Server, ServerError};
 use crate::shutdown;
 use crate::telemetry::{Telemetry, TelemetryConfig, TelemetryError};
 use clap::Args;
@@ -88,7 +88,9 @@ pub async fn run(args: ModelArgs) -> Result<(), ModelError> {
         answers,
         telemetry: telemetry.clone(),
     };
-    let served = server::serve(port, router(parts), shutdown)
+    let served = Server::new(router(parts))
+        .observed_by(&telemetry)
+        .serve(port, shutdown)
         .await
         .map_err(ModelError::Server);
     telemetry.shutdown().await;

@@ -1,6 +1,6 @@
 //! Spans that leave in an answer: the interpreter may not reach the collector, so it hands its spans back.
 
-use super::Telemetry;
+use super::{Metrics, Telemetry};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
@@ -39,7 +39,7 @@ impl Capture {
             .with_resource(resource.clone())
             .with_simple_exporter(spans.clone());
         Self {
-            telemetry: Telemetry::build(builder),
+            telemetry: Telemetry::build(builder, Metrics::nowhere()),
             spans,
             resource: resource.into(),
         }

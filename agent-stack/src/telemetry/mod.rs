@@ -1,13 +1,23 @@
-//! Spans and their way out: the OpenTelemetry API directly, because kinds, parents and links must be exact.
+//! Spans, metrics and the log, and their ways out: the OpenTelemetry API directly, because kinds, parents and links must be
+//! exact.
 //!
 //! A [`Telemetry`] belongs to one part of the stack; nothing is global, so that a test can run every part in one
 //! process and still see who emitted what. Without an endpoint nothing is exported, but trace context still travels.
 
 mod capture;
+mod exchange;
+pub(crate) mod exposition;
+mod log;
+mod metrics;
 mod relay;
 mod span;
+#[cfg(test)]
+mod tests;
 
 pub use capture::{Capture, CaptureError};
+pub(crate) use exchange::observe;
+pub use log::{chain, log_to_stderr};
+pub use metrics::Metrics;
 pub use opentelemetry::Context;
 pub use opentelemetry::trace::SpanKind;
 pub use relay::{RelayError, SpanRelay};
@@ -26,13 +36,13 @@ use std::time::Duration;
 /// How long finished spans wait for company before they are sent.
 const EXPORT_DELAY: Duration = Duration::from_millis(200);
 /// Longest time the last spans get to leave.
-const FLUSH_LIMIT: Duration = Duration::from_secs(5);
+pub(crate) const FLUSH_LIMIT: Duration = Duration::from_secs(5);
 
 /// Why telemetry could not be set up.
 #[derive(Debug, thiserror::Error)]
 pub enum TelemetryError {
-    /// The endpoint is not one spans can be sent to.
-    #[error("spans cannot be exported to `{endpoint}`")]
+    /// The endpoint is not one that spans and metrics can be sent to.
+    #[error("spans and metrics cannot be exported to `{endpoint}`")]
     Exporter {
         /// The endpoint.
         endpoint: String,
@@ -42,10 +52,10 @@ pub enum TelemetryError {
     },
 }
 
-/// Who emits spans and where they go.
+/// Who emits spans and metrics and where they go.
 #[derive(Clone, Debug)]
 pub struct TelemetryConfig {
-    /// Resource that every span carries.
+    /// Resource that every span and metric carries.
     pub resource: Resource,
     /// OTLP gRPC endpoint; `None` exports nothing.
     pub endpoint: Option<String>,
@@ -88,11 +98,12 @@ pub fn resource(service: &str, variable: impl Fn(&str) -> Option<String>) -> Res
         .build()
 }
 
-/// The tracer of one part of the stack.
+/// The tracer and the instruments of one part of the stack.
 #[derive(Clone, Debug)]
 pub struct Telemetry {
     provider: SdkTracerProvider,
     tracer: SdkTracer,
+    metrics: Metrics,
 }
 
 impl Telemetry {
@@ -101,22 +112,42 @@ impl Telemetry {
     /// # Errors
     /// When the endpoint cannot be used. Must run inside a multi-threaded Tokio runtime.
     pub fn start(config: TelemetryConfig) -> Result<Self, TelemetryError> {
-        let builder = SdkTracerProvider::builder().with_resource(config.resource);
-        Ok(match config.endpoint {
-            None => Self::build(builder),
-            Some(endpoint) => Self::build(builder.with_span_processor(batches(endpoint)?)),
+        let TelemetryConfig { resource, endpoint } = config;
+        let metrics = Metrics::start(resource.clone(), endpoint.as_deref()).map_err(|source| {
+            let endpoint = endpoint.clone().unwrap_or_default();
+            TelemetryError::Exporter { endpoint, source }
+        })?;
+        let builder = SdkTracerProvider::builder().with_resource(resource);
+        Ok(match endpoint {
+            None => Self::build(builder, metrics),
+            Some(endpoint) => Self::build(builder.with_span_processor(batches(endpoint)?), metrics),
         })
     }
 
-    /// A tracer whose spans go nowhere; their context still travels.
+    /// A tracer whose spans go nowhere; their context still travels, and its metrics can still be read at `/metrics`.
     pub fn disabled(service: &str) -> Self {
-        Self::build(SdkTracerProvider::builder().with_resource(resource(service, |_| None)))
+        Self::unexported(resource(service, |_| None))
     }
 
-    fn build(builder: TracerProviderBuilder) -> Self {
+    /// The same for the part that `resource` describes.
+    pub fn unexported(resource: Resource) -> Self {
+        let builder = SdkTracerProvider::builder().with_resource(resource.clone());
+        Self::build(builder, Metrics::unpushed(resource))
+    }
+
+    fn build(builder: TracerProviderBuilder, metrics: Metrics) -> Self {
         let provider = builder.build();
         let tracer = provider.tracer("agent-stack");
-        Self { provider, tracer }
+        Self {
+            provider,
+            tracer,
+            metrics,
+        }
+    }
+
+    /// What the part counts.
+    pub fn metrics(&self) -> &Metrics {
+        &self.metrics
     }
 
     /// Starts a span below `parent`; a `parent` without a span starts a new trace.
@@ -131,12 +162,17 @@ impl Telemetry {
 
     /// Sends what has not been sent yet and stops.
     pub async fn shutdown(&self) {
-        let provider = self.provider.clone();
-        // The processor blocks its caller until its own thread is done.
-        let done =
-            tokio::task::spawn_blocking(move || provider.shutdown_with_timeout(FLUSH_LIMIT)).await;
-        if let Ok(Err(error)) = done {
-            tracing::warn!(%error, "the last spans may be lost");
+        let (provider, metrics) = (self.provider.clone(), self.metrics.clone());
+        // Both block their caller until a thread of their own is done.
+        let spans =
+            tokio::task::spawn_blocking(move || provider.shutdown_with_timeout(FLUSH_LIMIT));
+        let counts = tokio::task::spawn_blocking(move || metrics.shutdown(FLUSH_LIMIT));
+        let (spans, counts) = tokio::join!(spans, counts);
+        if let Ok(Err(error)) = spans {
+            tracing::warn!(error = chain(&error), "the last spans may be lost");
+        }
+        if let Ok(Err(error)) = counts {
+            tracing::warn!(error = chain(&error), "the last metrics may be lost");
         }
     }
 }
@@ -154,42 +190,4 @@ fn batches(endpoint: String) -> Result<BatchSpanProcessor, TelemetryError> {
     Ok(BatchSpanProcessor::builder(exporter)
         .with_batch_config(config)
         .build())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use opentelemetry::Key;
-
-    #[test]
-    fn the_resource_names_the_pod_and_leaves_out_what_is_unknown() {
-        let found = resource("agent", |name| match name {
-            "POD_NAME" => Some("agent-0".into()),
-            "NODE_NAME" => Some(String::new()),
-            _ => None,
-        });
-        assert_eq!(
-            found.get(&Key::new(names::POD_NAME)).unwrap().as_str(),
-            "agent-0"
-        );
-        assert_eq!(
-            found.get(&Key::new(names::SERVICE_NAME)).unwrap().as_str(),
-            "agent"
-        );
-        assert!(found.get(&Key::new(names::NODE_NAME)).is_none());
-        assert!(found.get(&Key::new(names::POD_UID)).is_none());
-    }
-
-    #[test]
-    fn context_travels_even_when_nothing_is_exported() {
-        let telemetry = Telemetry::disabled("agent");
-        let parent = parse_traceparent("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01");
-        let span = telemetry.span("x", SpanKind::Internal, &parent);
-        let carried = traceparent(span.context()).unwrap();
-        assert!(
-            carried.starts_with("00-0af7651916cd43dd8448eb211c80319c-"),
-            "{carried}"
-        );
-        assert!(!carried.contains("b7ad6b7169203331"), "{carried}");
-    }
 }

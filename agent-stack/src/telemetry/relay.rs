@@ -114,7 +114,9 @@ async fn send(mut client: TraceServiceClient<Channel>, export: ExportTraceServic
     for attempt in 1..=ATTEMPTS {
         match client.export(export.clone()).await {
             Ok(_) => return,
-            Err(error) if attempt == ATTEMPTS => tracing::warn!(%error, "relayed spans are lost"),
+            Err(error) if attempt == ATTEMPTS => {
+                tracing::warn!(error = super::chain(&error), "relayed spans are lost");
+            }
             Err(_) => tokio::time::sleep(PAUSE * attempt).await,
         }
     }

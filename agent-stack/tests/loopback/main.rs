@@ -9,6 +9,7 @@ mod bad_tasks;
 mod interpreter;
 mod model;
 mod one_process;
+mod operations;
 mod process;
 mod stack;
 mod tasks;

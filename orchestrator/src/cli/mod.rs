@@ -8,6 +8,7 @@ mod lab_kubectl;
 mod lab_status;
 mod live;
 mod printer;
+mod rbac;
 mod report;
 mod run;
 mod scenario;
@@ -54,6 +55,9 @@ enum Command {
     Validate(scenario::Validate),
     /// Print the JSON Schema of scenario files.
     Schema,
+    /// The rights that a run needs in a cluster.
+    #[command(subcommand)]
+    Rbac(rbac::RbacCommand),
     /// The image of the reference stack.
     #[command(subcommand)]
     Image(image::ImageCommand),
@@ -73,6 +77,7 @@ pub fn run(cli: Cli) -> Exit {
         Command::Cleanup(command) => command.run(&printer),
         Command::Validate(command) => command.run(&printer),
         Command::Schema => scenario::schema(&printer),
+        Command::Rbac(command) => command.run(&printer),
         Command::Image(command) => command.run(&printer),
         Command::LabNodeInit(command) => command.run(&printer),
         Command::LabAddressGiver(command) => command.run(&printer),

@@ -1,5 +1,6 @@
 //! What is created through the Kubernetes API before a cluster can be spoken to over gRPC, and nothing more.
 
+mod access;
 mod diagnosis;
 mod manifests;
 mod ready;
@@ -8,8 +9,10 @@ use super::create::create;
 use super::{Cluster, ClusterError};
 use crate::ledger::Ledger;
 use crate::rpc::Credentials;
+pub use access::{Reach, control_grants};
 pub use manifests::Bootstrap;
 use manifests::objects;
+use serde_json::Value;
 use std::time::Duration;
 
 /// Creates namespace, access rights, certificates and the control agent, each written to the ledger first, and waits
@@ -31,6 +34,11 @@ pub async fn bootstrap(
         create(cluster, ledger, object).await?;
     }
     ready::control_pod(cluster, &plan.namespace, deadline).await
+}
+
+/// The objects of [`bootstrap`] that say what the control agent may do, in the order of their creation.
+pub fn control_rights(plan: &Bootstrap) -> [Value; 5] {
+    manifests::rights(plan)
 }
 
 #[cfg(test)]

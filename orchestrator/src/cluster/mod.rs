@@ -13,7 +13,7 @@ mod forward;
 mod object;
 mod ownership;
 
-pub use bootstrap::{Bootstrap, bootstrap};
+pub use bootstrap::{Bootstrap, Reach, bootstrap, control_grants, control_rights};
 pub use cleanup::{CleanupReport, Left, cleanup};
 pub use connect::{Cluster, ClusterAccess};
 pub use create::create;

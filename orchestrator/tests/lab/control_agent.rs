@@ -19,9 +19,9 @@ use std::time::{Duration, Instant};
 const DEADLINE: Duration = Duration::from_mins(1);
 
 /// One run on one cluster of the lab.
-struct Run {
-    id: RunId,
-    cluster: Cluster,
+pub(crate) struct Run {
+    pub(crate) id: RunId,
+    pub(crate) cluster: Cluster,
     ledger: Ledger,
     authority: RunAuthority,
     directory: tempfile::TempDir,
@@ -55,7 +55,7 @@ impl Run {
         }
     }
 
-    async fn bootstrap(&self, image: &str) -> Result<String, ClusterError> {
+    pub(crate) async fn bootstrap(&self, image: &str) -> Result<String, ClusterError> {
         let role = self.cluster.role().as_str();
         let plan = Bootstrap {
             run: self.id.to_string(),
@@ -68,6 +68,13 @@ impl Run {
         };
         let server = self.authority.server(role).unwrap();
         bootstrap(&self.cluster, &self.ledger, &plan, &server, DEADLINE).await
+    }
+
+    /// Bootstraps and speaks to the agent.
+    pub(crate) async fn agent(&self) -> AgentClient {
+        let pod = self.bootstrap(&stack_image().await).await.unwrap();
+        let own = self.authority.client().unwrap();
+        self.connect(&pod, &own).await.unwrap()
     }
 
     async fn connect(&self, pod: &str, who: &Credentials) -> Result<AgentClient, RpcError> {
@@ -102,7 +109,7 @@ impl Run {
 }
 
 /// Gives a test a run on a cluster and removes it afterwards, also when the test failed.
-async fn with_run<T>(role: &str, test: impl AsyncFnOnce(&Run) -> T) {
+pub(crate) async fn with_run<T>(role: &str, test: impl AsyncFnOnce(&Run) -> T) {
     let run = Run::on(role).await;
     let outcome = AssertUnwindSafe(test(&run)).catch_unwind().await;
     run.end().await;

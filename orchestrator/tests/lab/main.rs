@@ -8,17 +8,19 @@ mod control_agent;
 mod driven;
 mod killed;
 mod labels;
+mod operations;
 mod own_lab;
+mod rights;
 mod scenarios;
 mod signals;
 
 use portproof::lab::image::agent_stack;
 use portproof::lab::load_image;
 use portproof::lab::paths::LabPaths;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use tokio::sync::OnceCell;
 
-/// Makes the image of the stack that was built with these tests and loads it into every node, once; gives back its name.
+/// Makes the image of the stack that was built with the program under test and loads it into every node, once; gives back its name.
 async fn stack_image() -> String {
     static IMAGE: OnceCell<String> = OnceCell::const_new();
     IMAGE.get_or_init(load_stack).await.clone()
@@ -26,7 +28,7 @@ async fn stack_image() -> String {
 
 async fn load_stack() -> String {
     let directory = tempfile::tempdir().unwrap();
-    let program = Path::new(env!("CARGO_BIN_EXE_portproof")).with_file_name("agent-stack");
+    let program = scenarios::program().with_file_name("agent-stack");
     let tar = directory.path().join("agent-stack.tar");
     let image = agent_stack(&program, &tar, &cache()).unwrap();
     load_image(&image.tar, &LabPaths::from_environment())

@@ -4,8 +4,8 @@
 use super::plan::Plan;
 use k8s_openapi::api::core::v1::ServiceAccount;
 use k8s_openapi::api::rbac::v1::{PolicyRule, Role, RoleBinding, RoleRef, Subject};
+use portproof_proto::access::{Grant, TOOL_GATEWAY};
 use portproof_proto::names::Part;
-use portproof_proto::tool;
 
 pub(super) fn service_account(plan: &Plan) -> ServiceAccount {
     ServiceAccount {
@@ -16,15 +16,9 @@ pub(super) fn service_account(plan: &Plan) -> ServiceAccount {
 }
 
 pub(super) fn role(plan: &Plan) -> Role {
-    let read = &["get", "list", "watch"];
     Role {
         metadata: plan.part_metadata(Part::ToolGateway),
-        rules: Some(vec![
-            rule(tool::GROUP, "tools", read),
-            rule(tool::GROUP, "tools/status", &["get", "patch", "update"]),
-            rule("", "configmaps", read),
-            rule("", "services", &["list", "watch"]),
-        ]),
+        rules: Some(TOOL_GATEWAY.iter().map(rule).collect()),
     }
 }
 
@@ -46,11 +40,13 @@ pub(super) fn role_binding(plan: &Plan) -> RoleBinding {
     }
 }
 
-fn rule(group: &str, resource: &str, verbs: &[&str]) -> PolicyRule {
+fn rule(grant: &Grant) -> PolicyRule {
+    let owned = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect();
     PolicyRule {
-        api_groups: Some(vec![group.to_owned()]),
-        resources: Some(vec![resource.to_owned()]),
-        verbs: verbs.iter().map(|verb| (*verb).to_owned()).collect(),
+        api_groups: Some(vec![grant.group.to_owned()]),
+        resources: Some(owned(grant.resources)),
+        resource_names: (!grant.names.is_empty()).then(|| owned(grant.names)),
+        verbs: owned(grant.verbs),
         ..PolicyRule::default()
     }
 }

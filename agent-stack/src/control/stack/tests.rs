@@ -157,6 +157,48 @@ fn every_pod_satisfies_pod_security_restricted() {
 }
 
 #[test]
+fn every_container_fits_a_quota_that_asks_for_requests_and_limits() {
+    let objects = all_objects(&plan(&[]));
+    for part in objects::PARTS {
+        let resources = &pod(&objects, part)["containers"][0]["resources"];
+        for kind in ["requests", "limits"] {
+            for resource in ["cpu", "memory"] {
+                assert!(resources[kind][resource].is_string(), "{part:?} {kind}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_rollout_never_leaves_a_part_without_a_ready_pod_and_a_pod_has_the_time_it_needs_to_end() {
+    let objects = all_objects(&plan(&[]));
+    for part in objects::PARTS {
+        let deployment = find(&objects, "Deployment", part.name());
+        let rolling = &deployment["spec"]["strategy"]["rollingUpdate"];
+        assert_eq!(rolling, &json!({"maxSurge": 1, "maxUnavailable": 0}));
+        let pod = pod(&objects, part);
+        let environment = pod["containers"][0]["env"].as_array().unwrap();
+        let announced = environment
+            .iter()
+            .find(|variable| variable["name"] == crate::shutdown::ANNOUNCE_ENV)
+            .unwrap();
+        let announced: u64 = announced["value"].as_str().unwrap().parse().unwrap();
+        let needed = announced / 1000 + crate::shutdown::Grace::FINISH.as_secs();
+        assert!(pod["terminationGracePeriodSeconds"].as_u64().unwrap() > needed);
+    }
+}
+
+#[test]
+fn liveness_and_readiness_are_different_questions() {
+    let objects = all_objects(&plan(&[]));
+    for part in objects::PARTS {
+        let container = &pod(&objects, part)["containers"][0];
+        assert_eq!(container["livenessProbe"]["httpGet"]["path"], "/livez");
+        assert_eq!(container["readinessProbe"]["httpGet"]["path"], "/readyz");
+    }
+}
+
+#[test]
 fn only_the_tool_gateway_gets_a_token_of_the_api_server() {
     let objects = all_objects(&plan(&[]));
     for part in objects::PARTS {

@@ -3,7 +3,11 @@
 use super::metadata::matching;
 use super::plan::Plan;
 use crate::model::Engine;
-use k8s_openapi::api::apps::v1::{Deployment, DeploymentSpec};
+use crate::shutdown::{ANNOUNCE_ENV, Grace};
+use crate::telemetry::FLUSH_LIMIT;
+use k8s_openapi::api::apps::v1::{
+    Deployment, DeploymentSpec, DeploymentStrategy, RollingUpdateDeployment,
+};
 use k8s_openapi::api::core::v1::{
     Affinity, Capabilities, Container, ContainerPort, EmptyDirVolumeSource, EnvVar, EnvVarSource,
     HTTPGetAction, ObjectFieldSelector, PodAffinity, PodAffinityTerm, PodDNSConfig,
@@ -16,6 +20,7 @@ use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 use portproof_proto::names::{CANARY_PORT, HTTP_PORT, OTLP_PORT, Part};
 use portproof_proto::telemetry::OTLP_ENDPOINT_ENV;
 use portproof_proto::v1::Fault;
+use std::time::Duration;
 
 /// The multi-call binary in the image.
 const BINARY: &str = "/usr/bin/agent-stack";
@@ -23,6 +28,10 @@ const BINARY: &str = "/usr/bin/agent-stack";
 const USER: i64 = 65532;
 /// The Tool that is not listed under the fault `FAULT_TOOL_HIDDEN`.
 const HIDDEN_TOOL: &str = "lookup_price";
+
+/// How long a part still serves after SIGTERM. kube-proxy and the data planes of gateways learn within it that the pod's
+/// address is gone: kube-proxy waits for up to 1 s between two updates, Traefik by default for up to 2 s.
+const ANNOUNCE: Duration = Duration::from_secs(3);
 
 /// CPU and memory of one part.
 struct Size {
@@ -78,6 +87,7 @@ pub(super) fn deployment(plan: &Plan, part: Part, arguments: Vec<String>) -> Dep
         metadata: plan.part_metadata(part),
         spec: Some(DeploymentSpec {
             replicas: Some(1),
+            strategy: Some(never_fewer()),
             selector: matching(plan.part_selector(part)),
             template: PodTemplateSpec {
                 metadata: Some(ObjectMeta {
@@ -89,6 +99,17 @@ pub(super) fn deployment(plan: &Plan, part: Part, arguments: Vec<String>) -> Dep
             ..DeploymentSpec::default()
         }),
         ..Deployment::default()
+    }
+}
+
+/// A new pod is ready before an old one goes, so that a rollout loses no request.
+fn never_fewer() -> DeploymentStrategy {
+    DeploymentStrategy {
+        type_: Some("RollingUpdate".into()),
+        rolling_update: Some(RollingUpdateDeployment {
+            max_surge: Some(IntOrString::Int(1)),
+            max_unavailable: Some(IntOrString::Int(0)),
+        }),
     }
 }
 
@@ -201,7 +222,7 @@ fn pod(plan: &Plan, part: Part, arguments: Vec<String>) -> PodSpec {
         affinity: (part == Part::ProbeControl).then(|| beside(plan, Part::Interpreter)),
         dns_policy: (part == Part::Interpreter).then(|| "None".to_owned()),
         dns_config: (part == Part::Interpreter).then(no_resolver),
-        termination_grace_period_seconds: Some(if is_model(part) { 5 } else { 2 }),
+        termination_grace_period_seconds: Some(termination_seconds()),
         security_context: Some(PodSecurityContext {
             run_as_non_root: Some(true),
             run_as_user: Some(USER),
@@ -233,8 +254,11 @@ fn scratch(part: Part) -> &'static str {
     }
 }
 
-fn is_model(part: Part) -> bool {
-    matches!(part, Part::ModelStable | Part::ModelCanary)
+/// The time a pod has between SIGTERM and SIGKILL: to announce its end, to finish what is open, to push its last spans and
+/// metrics, and a little more.
+fn termination_seconds() -> i64 {
+    let needed = ANNOUNCE + Grace::FINISH + FLUSH_LIMIT + Duration::from_secs(2);
+    i64::try_from(needed.as_secs()).unwrap_or(i64::MAX)
 }
 
 fn container(plan: &Plan, part: Part, arguments: Vec<String>) -> Container {
@@ -251,8 +275,8 @@ fn container(plan: &Plan, part: Part, arguments: Vec<String>) -> Container {
         args: Some(arguments),
         env: Some(environment(plan)),
         ports: Some(container_ports(part)),
-        readiness_probe: Some(health(1, 3)),
-        liveness_probe: Some(health(10, 6)),
+        readiness_probe: Some(probe("/readyz", 1, 3)),
+        liveness_probe: Some(probe("/livez", 10, 6)),
         resources: Some(size.requirements()),
         security_context: Some(SecurityContext {
             allow_privilege_escalation: Some(false),
@@ -289,11 +313,12 @@ impl Size {
     }
 }
 
-/// Where telemetry goes, and the resource attributes of what is sent (`portproof_proto::telemetry`).
+/// Where telemetry goes, how the part leaves, and the resource attributes of what is sent (`portproof_proto::telemetry`).
 fn environment(plan: &Plan) -> Vec<EnvVar> {
     let control = format!("http://{}:{OTLP_PORT}", Part::Control.name());
     vec![
         value(OTLP_ENDPOINT_ENV, &control),
+        value(ANNOUNCE_ENV, &ANNOUNCE.as_millis().to_string()),
         value("CLUSTER_UID", &plan.home.cluster_uid),
         field("POD_NAME", "metadata.name"),
         field("POD_UID", "metadata.uid"),
@@ -351,10 +376,10 @@ fn service_port(name: &str, protocol: &str, port: u16) -> ServicePort {
     }
 }
 
-fn health(period_seconds: i32, failure_threshold: i32) -> Probe {
+fn probe(path: &str, period_seconds: i32, failure_threshold: i32) -> Probe {
     Probe {
         http_get: Some(HTTPGetAction {
-            path: Some("/healthz".into()),
+            path: Some(path.into()),
             port: IntOrString::Int(i32::from(HTTP_PORT)),
             ..HTTPGetAction::default()
         }),

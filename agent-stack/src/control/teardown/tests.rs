@@ -1,6 +1,7 @@
 use super::*;
 use crate::control::api::Create;
 use crate::control::fake_api::FakeApi;
+use portproof_proto::tool;
 use serde_json::json;
 
 const NAMESPACE: &str = "portproof-r1";
@@ -25,19 +26,16 @@ fn put(api: &FakeApi, kind: Kind, name: &str, run: &str, component: &str) -> Str
     path
 }
 
-fn crd(api: &FakeApi) -> ObjectRef {
-    let stored = api.put(
+fn crd(api: &FakeApi) {
+    api.put(
         &Kind::CRD.object("", tool::CRD_NAME),
         json!({"apiVersion": Kind::CRD.api_version, "kind": Kind::CRD.kind, "metadata": {"name": tool::CRD_NAME}}),
     );
-    object_ref(&stored)
 }
 
-async fn torn_down(api: &FakeApi, cluster_scoped: &[ObjectRef]) -> Vec<(String, Outcome)> {
+async fn torn_down(api: &FakeApi) -> Vec<(String, Outcome)> {
     let (events, mut received) = Events::channel();
-    teardown(&api.server(), &home(), cluster_scoped, &events)
-        .await
-        .unwrap();
+    teardown(&api.server(), &home(), &events).await.unwrap();
     drop(events);
     let mut outcomes = Vec::new();
     while let Some(event) = received.recv().await {
@@ -54,7 +52,7 @@ async fn only_what_this_run_provisioned_goes() {
     let control = put(&api, Kind::DEPLOYMENT, "control", "r1", "control");
     let other_run = put(&api, Kind::SERVICE, "agent", "r2", COMPONENT);
     assert_eq!(
-        torn_down(&api, &[]).await,
+        torn_down(&api).await,
         [("agent".to_owned(), Outcome::Deleted)]
     );
     assert!(api.get(&mine).is_none());
@@ -82,64 +80,16 @@ async fn imported_objects_go_and_those_of_others_stay() {
         labelled(Kind::CONFIG_MAP, "kube-root-ca.crt", "", ""),
     );
     assert_eq!(
-        torn_down(&api, &[]).await,
+        torn_down(&api).await,
         [("mine".to_owned(), Outcome::Deleted)]
     );
 }
 
 #[tokio::test]
-async fn the_crd_goes_when_it_is_the_very_one() {
+async fn the_carried_crd_is_left_to_the_orchestrator() {
     let api = FakeApi::default();
-    let crd = crd(&api);
-    assert_eq!(
-        torn_down(&api, std::slice::from_ref(&crd)).await,
-        [(crd.name.clone(), Outcome::Deleted)]
-    );
-    assert_eq!(
-        torn_down(&api, std::slice::from_ref(&crd)).await,
-        [(crd.name.clone(), Outcome::Absent)]
-    );
-}
-
-#[tokio::test]
-async fn a_crd_with_another_uid_stays() {
-    let api = FakeApi::default();
-    let other = ObjectRef {
-        uid: "of-another-time".into(),
-        ..crd(&api)
-    };
-    assert_eq!(
-        torn_down(&api, &[other]).await,
-        [(tool::CRD_NAME.to_owned(), Outcome::Kept)]
-    );
-}
-
-#[tokio::test]
-async fn the_crd_stays_while_other_namespaces_have_tools() {
-    let api = FakeApi::default();
-    let crd = crd(&api);
-    api.put(
-        &Kind::TOOL.object("elsewhere", "t"),
-        json!({"metadata": {"name": "t", "namespace": "elsewhere"}}),
-    );
-    assert_eq!(
-        torn_down(&api, &[crd]).await,
-        [(tool::CRD_NAME.to_owned(), Outcome::Kept)]
-    );
-}
-
-#[tokio::test]
-async fn cluster_scoped_objects_of_other_kinds_are_never_touched() {
-    let api = FakeApi::default();
-    let node = ObjectRef {
-        kind: "Node".into(),
-        name: "n".into(),
-        uid: "u".into(),
-        ..ObjectRef::default()
-    };
-    assert_eq!(
-        torn_down(&api, &[node]).await,
-        [("n".to_owned(), Outcome::Kept)]
-    );
+    crd(&api);
+    assert!(torn_down(&api).await.is_empty());
+    assert!(api.get(&Kind::CRD.object("", tool::CRD_NAME)).is_some());
     assert!(api.writes().is_empty());
 }

@@ -1,7 +1,7 @@
 //! Runs Python in the interpreter and relays the spans it returns.
 
 use super::{Answer, BackendError, Peer, Target, text_argument};
-use crate::telemetry::{ActiveSpan, Capture, SpanRelay};
+use crate::telemetry::{ActiveSpan, Capture, SpanRelay, chain};
 use portproof_proto::tool::PythonBackend;
 use serde_json::{Value, json};
 
@@ -71,8 +71,14 @@ fn forward(relay: &SpanRelay, spans: &Value, call: &ActiveSpan) {
     let export = Capture::decode(spans.as_str().unwrap_or_default());
     match export.map(|export| relay.forward(export, call.trace_id())) {
         Ok(Ok(())) => {}
-        Ok(Err(error)) => tracing::warn!(%error, "spans of the interpreter are not relayed"),
-        Err(error) => tracing::warn!(%error, "spans of the interpreter cannot be read"),
+        Ok(Err(error)) => tracing::warn!(
+            error = chain(&error),
+            "spans of the interpreter are not relayed"
+        ),
+        Err(error) => tracing::warn!(
+            error = chain(&error),
+            "spans of the interpreter cannot be read"
+        ),
     }
 }
 

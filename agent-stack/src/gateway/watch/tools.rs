@@ -2,6 +2,7 @@
 
 use super::super::registry::Registry;
 use super::super::tool::Candidate;
+use crate::telemetry::chain;
 use futures::StreamExt as _;
 use kube::api::DynamicObject;
 use kube::core::ApiResource;
@@ -46,7 +47,10 @@ pub(super) async fn follow(client: &Client, namespace: &str, registry: &Registry
             Ok(event) => take(event, registry, &mut listed),
             Err(error) if is_unknown_kind(&error) => registry.replace(Vec::new()),
             Err(error) => {
-                tracing::warn!(%error, "the Tool objects cannot be watched, trying again");
+                tracing::warn!(
+                    error = chain(&error),
+                    "the Tool objects cannot be watched, trying again"
+                );
             }
         }
     }

@@ -29,82 +29,57 @@ async fn posted(
     (status, member("code"), member("message"))
 }
 
+const JSON: &str = "application/json";
+
 #[tokio::test]
-async fn bad_bodies_are_refused_with_a_clear_error() {
+async fn bodies_that_are_no_json_or_too_large_are_refused() {
+    let server = Server::start(&[]).await;
+    let large = vec![b' '; (4 << 20) + 1];
+    let answer = posted(&server, "/v1/execute", "text/plain", "{}").await;
+    assert_eq!(
+        (answer.0, answer.1.as_str()),
+        (415, "unsupported_media_type")
+    );
+    let answer = posted(&server, "/v1/execute", JSON, large).await;
+    assert_eq!((answer.0, answer.1.as_str()), (413, "too_large"));
+    let answer = posted(&server, "/v1/probe", JSON, r#"{"address": "a name"}"#).await;
+    assert_eq!((answer.0, answer.1.as_str()), (400, "invalid_request"));
+    server.still_serves().await;
+}
+
+#[tokio::test]
+async fn bodies_that_say_something_impossible_are_refused_with_the_reason() {
     let server = Server::start(&[]).await;
     let deep = "[".repeat(200_000);
-    let large = vec![b' '; (4 << 20) + 1];
-    let cases: [(&str, &[u8], u16, &str, &str); 8] = [
+    let cases: [(&[u8], &str, &str); 6] = [
+        (deep.as_bytes(), "invalid_request", "at line 1"),
+        (b"{\"code\": \"\xff\"}", "invalid_request", "unicode"),
         (
-            "text/plain",
-            b"{}",
-            415,
-            "unsupported_media_type",
-            "application/json",
-        ),
-        (
-            "application/json",
-            &large,
-            413,
-            "too_large",
-            "4194304 bytes",
-        ),
-        (
-            "application/json",
-            deep.as_bytes(),
-            400,
-            "invalid_request",
-            "at line 1",
-        ),
-        (
-            "application/json",
-            b"{\"code\": \"\xff\xfe\"}",
-            400,
-            "invalid_request",
-            "unicode",
-        ),
-        (
-            "application/json",
             br#"{"code": "1", "code": "2"}"#,
-            400,
             "invalid_request",
             "duplicate field",
         ),
         (
-            "application/json",
             br#"{"code": "1", "timeout": 2}"#,
-            400,
             "invalid_request",
             "unknown field `timeout`",
         ),
         (
-            "application/json",
             br#"{"code": "print(1)\u0000"}"#,
-            400,
             "invalid_code",
             "null byte at 8",
         ),
         (
-            "application/json",
             br#"{"code": "1", "timeoutSeconds": 99999999999}"#,
-            400,
             "invalid_limit",
             "allows 1 to 300",
         ),
     ];
-    for (content_type, body, status, code, message) in cases {
-        let answer = posted(&server, "/v1/execute", content_type, body.to_vec()).await;
-        assert_eq!((answer.0, answer.1.as_str()), (status, code), "{answer:?}");
+    for (body, code, message) in cases {
+        let answer = posted(&server, "/v1/execute", JSON, body.to_vec()).await;
+        assert_eq!((answer.0, answer.1.as_str()), (400, code), "{answer:?}");
         assert!(answer.2.contains(message), "{answer:?}");
     }
-    let probe = posted(
-        &server,
-        "/v1/probe",
-        "application/json",
-        r#"{"address": "a name"}"#,
-    )
-    .await;
-    assert_eq!((probe.0, probe.1.as_str()), (400, "invalid_request"));
     server.still_serves().await;
 }
 

@@ -14,6 +14,8 @@ pub(super) struct Server {
     process: Child,
     pub(super) address: SocketAddr,
     client: reqwest::Client,
+    /// Of this test's, because a server that is killed leaves its directory behind.
+    _workspaces: tempfile::TempDir,
 }
 
 impl Server {
@@ -22,9 +24,12 @@ impl Server {
         let listener = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap();
         let address = listener.local_addr().unwrap();
         drop(listener);
+        let workspaces = tempfile::tempdir().unwrap();
         let python = std::env::var_os("PYTHON").unwrap_or_else(|| "/usr/bin/python3".into());
         let process = Command::new(env!("CARGO_BIN_EXE_agent-stack"))
             .args(["interpreter", "--port", &address.port().to_string()])
+            .arg("--workspaces")
+            .arg(workspaces.path().join("runs"))
             .args(flags)
             .env("PYTHON", python)
             .env("RUST_LOG", "error")
@@ -36,6 +41,7 @@ impl Server {
             process,
             address,
             client,
+            _workspaces: workspaces,
         };
         while server.get("/healthz").await.is_none() {
             let ended = server.process.try_wait().unwrap();

@@ -1,11 +1,11 @@
 //! The bootstrap objects as data, in the order of their creation.
 
+use super::access;
 use crate::rpc::Credentials;
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use jiff::{SignedDuration, Timestamp};
 use portproof_proto::names::{self, Part};
-use portproof_proto::tool;
 use serde_json::{Value, json};
 
 /// No run takes this long: what is still there by then was left behind.
@@ -32,16 +32,20 @@ pub struct Bootstrap {
 
 /// Every object, in the order of its creation.
 pub(super) fn objects(plan: &Bootstrap, credentials: &Credentials) -> Vec<Value> {
-    vec![
-        namespace(plan),
+    let mut objects = vec![namespace(plan)];
+    objects.extend(rights(plan));
+    objects.extend([secret(plan, credentials), service(plan), deployment(plan)]);
+    objects
+}
+
+/// The objects that say what the control agent may do, in the order of their creation.
+pub(super) fn rights(plan: &Bootstrap) -> [Value; 5] {
+    [
         cluster_role(plan),
         cluster_role_binding(plan),
         service_account(plan),
         role(plan),
         role_binding(plan),
-        secret(plan, credentials),
-        service(plan),
-        deployment(plan),
     ]
 }
 
@@ -81,9 +85,13 @@ fn namespaced(plan: &Bootstrap, name: &str) -> Value {
     json!({"name": name, "namespace": plan.namespace, "labels": labels(plan)})
 }
 
+/// Pods that do not satisfy Pod Security `restricted`, in the strictest reading the API server knows, are refused here.
 fn namespace(plan: &Bootstrap) -> Value {
     let mut labels = labels(plan);
-    labels["pod-security.kubernetes.io/enforce"] = "restricted".into();
+    for mode in ["enforce", "warn", "audit"] {
+        labels[format!("pod-security.kubernetes.io/{mode}")] = "restricted".into();
+        labels[format!("pod-security.kubernetes.io/{mode}-version")] = "latest".into();
+    }
     json!({"apiVersion": "v1", "kind": "Namespace", 
         "metadata": {"name": plan.namespace, "labels": labels, "annotations": times(plan)}})
 }
@@ -102,17 +110,7 @@ fn cluster_role(plan: &Bootstrap) -> Value {
     json!({
         "apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRole",
         "metadata": {"name": cluster_scoped(plan), "labels": labels(plan), "annotations": times(plan)},
-        "rules": [
-            {"apiGroups": [""], "resources": ["namespaces"], "resourceNames": ["kube-system"], "verbs": ["get"]},
-            {"apiGroups": [""], "resources": ["nodes"], "verbs": ["get", "list"]},
-            {"apiGroups": ["node.k8s.io"], "resources": ["runtimeclasses"], "verbs": ["get", "list"]},
-            {"apiGroups": ["gateway.networking.k8s.io"], "resources": ["gatewayclasses"], "verbs": ["get", "list"]},
-            {"apiGroups": ["apiextensions.k8s.io"], "resources": ["customresourcedefinitions"],
-                "verbs": ["get", "list", "watch", "create"]},
-            {"apiGroups": ["apiextensions.k8s.io"], "resources": ["customresourcedefinitions"],
-                "resourceNames": [tool::CRD_NAME], "verbs": ["delete"]},
-            {"apiGroups": [tool::GROUP], "resources": ["tools"], "verbs": ["list"]},
-        ],
+        "rules": access::cluster().map(access::rule).collect::<Vec<_>>(),
     })
 }
 
@@ -125,24 +123,11 @@ fn cluster_role_binding(plan: &Bootstrap) -> Value {
     })
 }
 
-/// The agent may do in its namespace what provisioning needs; rights it hands on to the tool gateway it must hold itself.
+/// What provisioning needs in the namespace of the run.
 fn role(plan: &Bootstrap) -> Value {
-    let all = [
-        "get", "list", "watch", "create", "update", "patch", "delete",
-    ];
     json!({
         "apiVersion": "rbac.authorization.k8s.io/v1", "kind": "Role", "metadata": namespaced(plan, CONTROL),
-        "rules": [
-            {"apiGroups": [""], "resources": ["services", "configmaps", "serviceaccounts"], "verbs": all},
-            {"apiGroups": [""], "resources": ["pods", "events", "endpoints"], "verbs": ["get", "list", "watch"]},
-            {"apiGroups": ["discovery.k8s.io"], "resources": ["endpointslices"], "verbs": ["get", "list", "watch"]},
-            {"apiGroups": ["apps"], "resources": ["deployments"], "verbs": all},
-            {"apiGroups": ["apps"], "resources": ["replicasets"], "verbs": ["get", "list", "watch"]},
-            {"apiGroups": ["networking.k8s.io"], "resources": ["networkpolicies"], "verbs": all},
-            {"apiGroups": ["gateway.networking.k8s.io"], "resources": ["gateways", "httproutes"], "verbs": all},
-            {"apiGroups": ["rbac.authorization.k8s.io"], "resources": ["roles", "rolebindings"], "verbs": all},
-            {"apiGroups": [tool::GROUP], "resources": ["tools", "tools/status"], "verbs": all},
-        ],
+        "rules": access::namespace().map(access::rule).collect::<Vec<_>>(),
     })
 }
 
@@ -185,16 +170,19 @@ fn deployment(plan: &Bootstrap) -> Value {
         "apiVersion": "apps/v1", "kind": "Deployment", "metadata": namespaced(plan, CONTROL),
         "spec": {
             "replicas": 1,
+            // Two agents at once would both move the canary's weight, and each would hold half of the spans.
+            "strategy": {"type": "Recreate"},
             "selector": {"matchLabels": {names::PART_LABEL: CONTROL}},
             "template": {"metadata": {"labels": pod_labels(plan)}, "spec": pod(plan)},
         },
     })
 }
 
+/// The grace is the agent's own for open calls and what a push of its last words may take, with some room.
 fn pod(plan: &Bootstrap) -> Value {
     json!({
         "serviceAccountName": CONTROL,
-        "terminationGracePeriodSeconds": 2,
+        "terminationGracePeriodSeconds": 10,
         "securityContext": {"runAsNonRoot": true, "runAsUser": 65532, "runAsGroup": 65532, "fsGroup": 65532,
             "seccompProfile": {"type": "RuntimeDefault"}},
         "containers": [container(plan)],
@@ -218,9 +206,9 @@ fn container(plan: &Bootstrap) -> Value {
         ],
         "ports": [{"name": "grpc", "containerPort": names::CONTROL_PORT},
             {"name": "otlp", "containerPort": names::OTLP_PORT}, {"name": "http", "containerPort": names::HTTP_PORT}],
-        "readinessProbe": {"httpGet": {"path": "/healthz", "port": "http"}, "periodSeconds": 1, "failureThreshold": 30},
-        "livenessProbe": {"httpGet": {"path": "/healthz", "port": "http"}, "periodSeconds": 10},
-        "resources": {"requests": {"cpu": "50m", "memory": "64Mi"}, "limits": {"memory": "256Mi"}},
+        "readinessProbe": {"httpGet": {"path": "/readyz", "port": "http"}, "periodSeconds": 1, "failureThreshold": 30},
+        "livenessProbe": {"httpGet": {"path": "/livez", "port": "http"}, "periodSeconds": 10},
+        "resources": {"requests": {"cpu": "50m", "memory": "64Mi"}, "limits": {"cpu": "2", "memory": "256Mi"}},
         "securityContext": {"allowPrivilegeEscalation": false, "readOnlyRootFilesystem": true,
             "capabilities": {"drop": ["ALL"]}},
         "volumeMounts": [{"name": "tls", "mountPath": names::CONTROL_TLS_DIR, "readOnly": true}],
@@ -268,6 +256,17 @@ mod tests {
                 "r1",
                 "{object}"
             );
+        }
+    }
+
+    #[test]
+    fn the_agent_fits_a_quota_that_asks_for_requests_and_limits() {
+        let deployment = all().pop().unwrap();
+        let container = &deployment["spec"]["template"]["spec"]["containers"][0];
+        for kind in ["requests", "limits"] {
+            for resource in ["cpu", "memory"] {
+                assert!(container["resources"][kind][resource].is_string(), "{kind}");
+            }
         }
     }
 

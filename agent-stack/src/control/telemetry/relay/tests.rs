@@ -1,5 +1,6 @@
 use super::*;
 use crate::control::telemetry::serve;
+use crate::telemetry::Telemetry;
 use bytes::Bytes;
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use opentelemetry_proto::tonic::collector::trace::v1::trace_service_client::TraceServiceClient;
@@ -48,6 +49,11 @@ impl Caller {
         drop(self.acknowledge);
         self.relaying.await.unwrap().unwrap();
     }
+}
+
+fn receive(listener: TcpListener, spool: Arc<Spool>) {
+    let own = Telemetry::disabled("control");
+    tokio::spawn(async move { serve(listener, spool, &own, CancellationToken::new()).await });
 }
 
 #[tokio::test]
@@ -101,11 +107,7 @@ async fn spans_exported_over_otlp_are_relayed_unchanged() {
     let spool = Arc::new(Spool::default());
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
-    tokio::spawn(serve(
-        listener,
-        Arc::clone(&spool),
-        CancellationToken::new(),
-    ));
+    receive(listener, Arc::clone(&spool));
     let span = Span {
         name: "plan".into(),
         trace_id: vec![7; 16],
@@ -139,7 +141,7 @@ async fn an_exporter_is_told_when_there_is_no_room() {
     }));
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
-    tokio::spawn(serve(listener, spool, CancellationToken::new()));
+    receive(listener, spool);
     let scope = ScopeSpans {
         spans: vec![Span::default(), Span::default()],
         ..ScopeSpans::default()

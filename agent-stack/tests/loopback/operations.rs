@@ -1,0 +1,146 @@
+//! A part as an orchestrator runs it: its end after SIGTERM, its log, its metrics.
+
+use crate::stack::TRACE;
+use agent_stack::http_client;
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::Value;
+use std::net::SocketAddr;
+use std::process::{ExitStatus, Stdio};
+use std::time::Duration;
+use tokio::process::{Child, Command};
+
+/// Who waits for this long waits for ever.
+const PATIENCE: Duration = Duration::from_secs(30);
+const SECRET: &str = "Bearer of-bad-news";
+
+/// `agent-stack` as one part, with nothing in its environment but what is given.
+struct Part {
+    process: Child,
+    address: SocketAddr,
+}
+
+impl Part {
+    async fn start(arguments: &[&str], environment: &[(&str, &str)]) -> Self {
+        let address = std::net::TcpListener::bind(("127.0.0.1", 0))
+            .unwrap()
+            .local_addr()
+            .unwrap();
+        let mut process = Command::new(env!("CARGO_BIN_EXE_agent-stack"))
+            .args(arguments)
+            .args(["--port", &address.port().to_string()])
+            .env_clear()
+            .envs(environment.iter().copied())
+            .stderr(Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()
+            .unwrap();
+        while client()
+            .get(format!("http://{address}/livez"))
+            .send()
+            .await
+            .is_err()
+        {
+            assert!(process.try_wait().unwrap().is_none(), "the part ended");
+            tokio::task::yield_now().await;
+        }
+        Self { process, address }
+    }
+
+    /// Status and body of `GET`.
+    async fn get(&self, path: &str) -> (u16, String) {
+        let request = client()
+            .get(format!("http://{}{path}", self.address))
+            .header("authorization", SECRET)
+            .header("traceparent", format!("00-{TRACE}-b7ad6b7169203331-01"));
+        let answer = request.send().await.unwrap();
+        (answer.status().as_u16(), answer.text().await.unwrap())
+    }
+
+    fn terminate(&self) {
+        let pid = self
+            .process
+            .id()
+            .and_then(|id| Pid::from_raw(id.cast_signed()));
+        kill_process(pid.unwrap(), Signal::TERM).unwrap();
+    }
+
+    /// How it ended, and what it logged.
+    async fn end(self) -> (ExitStatus, Vec<Value>) {
+        let ended = tokio::time::timeout(PATIENCE, self.process.wait_with_output());
+        let output = ended.await.unwrap().unwrap();
+        let log = String::from_utf8(output.stderr).unwrap();
+        let lines = log.lines().map(|line| serde_json::from_str(line).unwrap());
+        (output.status, lines.collect())
+    }
+}
+
+/// A client without a pool: every request has a connection of its own.
+fn client() -> reqwest::Client {
+    http_client::builder(PATIENCE)
+        .tls_certs_only([])
+        .pool_max_idle_per_host(0)
+        .build()
+        .unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn after_sigterm_a_part_says_that_it_leaves_and_serves_until_its_time_is_over() {
+    let part = Part::start(&["catalog"], &[("PORTPROOF_ANNOUNCE_MS", "3000")]).await;
+    assert_eq!(part.get("/readyz").await.0, 200);
+    part.terminate();
+    while part.get("/readyz").await.0 == 200 {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(part.get("/livez").await.0, 200);
+    assert_eq!(part.get("/v1/items/SKU-2048").await.0, 200);
+    let (status, log) = part.end().await;
+    assert!(status.success(), "{status}");
+    assert!(
+        log.iter()
+            .any(|line| line["message"] == "stopping on SIGTERM")
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_log_names_the_part_the_cluster_and_the_trace_and_keeps_secrets_out() {
+    let environment = [("RUST_LOG", "agent_stack=debug"), ("CLUSTER_UID", "uid-c")];
+    let part = Part::start(&["catalog"], &environment).await;
+    part.get("/v1/items/SKU-2048?token=of-bad-news").await;
+    part.terminate();
+    let (_, log) = part.end().await;
+    for line in &log {
+        assert_eq!(
+            (&line["part"], &line["cluster_uid"]),
+            (&"catalog".into(), &"uid-c".into())
+        );
+        assert!(!line.to_string().contains("of-bad-news"), "{line}");
+    }
+    let access: Vec<_> = log
+        .iter()
+        .filter(|line| line["target"] == "agent_stack::access")
+        .collect();
+    assert_eq!(access.len(), 1, "{log:?}");
+    assert_eq!(access[0]["trace_id"], TRACE);
+    assert_eq!(
+        (&access[0]["route"], &access[0]["status"]),
+        (&"/v1/items/{sku}".into(), &200.into())
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_model_shows_the_names_of_vllm_and_what_every_part_counts_on_one_page() {
+    let part = Part::start(&["model", "--name", "model-stable"], &[]).await;
+    part.get("/v1/models").await;
+    let (status, text) = part.get("/metrics").await;
+    assert_eq!(status, 200);
+    for family in [
+        "# TYPE vllm:num_requests_running gauge",
+        "# TYPE http_server_request_duration_seconds histogram",
+        "# TYPE process_start_time_seconds gauge",
+    ] {
+        assert_eq!(text.matches(family).count(), 1, "{family} in\n{text}");
+    }
+    assert!(text.contains("service_name=\"model-stable\""), "{text}");
+    part.terminate();
+    part.end().await;
+}
