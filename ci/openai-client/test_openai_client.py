@@ -14,7 +14,7 @@ from pydantic import BaseModel, Field
 MODEL = "portproof-planner"
 QUESTION = {"role": "user", "content": "What is the price of SKU-1?"}
 ITEM = {"sku": "SKU-1", "name": "Seal", "unitPrice": 42.5, "currency": "EUR"}
-ANSWER = "1 unit of Seal (SKU-1) costs 42.50 EUR."
+ANSWER = "One unit of Seal (SKU-1) costs 42.50 EUR."
 
 PRICE = {
     "type": "function",
@@ -119,7 +119,7 @@ class Chat(OpenAIClient):
 
     def test_stop_and_token_limits_hold(self):
         stopped = self.create(stop=[" costs"]).choices[0]
-        self.assertEqual((stopped.message.content, stopped.finish_reason), ("1 unit of Seal (SKU-1)", "stop"))
+        self.assertEqual((stopped.message.content, stopped.finish_reason), ("One unit of Seal (SKU-1)", "stop"))
         limited = self.create(max_completion_tokens=3)
         self.assertEqual(limited.choices[0].finish_reason, "length")
         self.assertEqual(limited.usage.completion_tokens, 3)

@@ -328,12 +328,17 @@ fn may(method: &Method, path: &str, query: &HashMap<String, String>) -> bool {
         ["namespaces", _, resource, ..] if !resource.is_empty() => (true, &rest[2..]),
         _ => (false, rest),
     };
-    let (resource, name) = (rest[0], rest.get(1).copied().unwrap_or_default());
+    let name = rest.get(1).copied().unwrap_or_default();
+    // RBAC names a subresource together with its resource.
+    let resource = match rest {
+        [resource, _, subresource, ..] => format!("{resource}/{subresource}"),
+        _ => rest[0].to_owned(),
+    };
     let verb = verb(method, name, query);
     let granted = |grants: &[Grant]| {
         grants
             .iter()
-            .any(|grant| grant.allows(verb, group, resource, name))
+            .any(|grant| grant.allows(verb, group, &resource, name))
     };
     granted(CONTROL_CLUSTER) || namespaced && (granted(CONTROL_NAMESPACE) || granted(TOOL_GATEWAY))
 }

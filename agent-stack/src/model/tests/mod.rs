@@ -112,7 +112,7 @@ fn answered_question() -> Value {
     ]})
 }
 
-const ANSWER: &str = "1 unit of Seal (SKU-1) costs 42.50 EUR.";
+const ANSWER: &str = "One unit of Seal (SKU-1) costs 42.50 EUR.";
 
 /// `request` with more members.
 fn with(mut request: Value, more: &Value) -> Value {
