@@ -23,7 +23,7 @@ async fn start(arguments: &[&str]) -> (Child, SocketAddr) {
     let address = loop {
         let line = log.next_line().await.unwrap().expect("the fixture ended");
         let entry: Value = serde_json::from_str(&line).unwrap();
-        if let Some(url) = entry["fields"]["url"].as_str() {
+        if let Some(url) = entry["url"].as_str() {
             let authority = url.strip_prefix("http://").unwrap().strip_suffix("/mcp");
             break authority.unwrap().parse().unwrap();
         }
