@@ -43,11 +43,11 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
         .await
         .with_context(|| format!("port {} cannot be had", args.http_port))?;
     let telemetry = Telemetry::start(TelemetryConfig::from_env(names::Part::Canary.name()))?;
-    let server = Server::new(router(Arc::clone(&receipts))).observed_by(&telemetry);
+    let record = Server::new(router(Arc::clone(&receipts))).observed_by(&telemetry);
     tokio::select! {
         () = receive::tcp(tcp, Arc::clone(&receipts)) => {}
         () = receive::udp(udp, receipts) => {}
-        served = server.serve_on(http, stop) => served?,
+        served = record.serve_on(http, stop) => served?,
     }
     telemetry.shutdown().await;
     Ok(())

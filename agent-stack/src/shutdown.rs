@@ -62,16 +62,14 @@ fn announce(text: Option<&str>) -> Duration {
     let Some(text) = text else {
         return Duration::ZERO;
     };
-    match text.parse().map(Duration::from_millis) {
-        Ok(time) => time.min(LONGEST),
-        Err(_) => {
-            tracing::warn!(
-                value = text,
-                "{ANNOUNCE_ENV} is no number of milliseconds and is not used"
-            );
-            Duration::ZERO
-        }
-    }
+    let Ok(time) = text.parse().map(Duration::from_millis) else {
+        tracing::warn!(
+            value = text,
+            "{ANNOUNCE_ENV} is no number of milliseconds and is not used"
+        );
+        return Duration::ZERO;
+    };
+    time.min(LONGEST)
 }
 
 /// A token that is cancelled at the first SIGTERM or SIGINT.

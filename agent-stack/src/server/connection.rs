@@ -71,7 +71,7 @@ async fn leaving(phase: &mut watch::Receiver<Phase>, activity: &Activity) {
             Phase::Announcing | Phase::Serving => {}
         }
     }
-    std::future::pending().await
+    std::future::pending::<()>().await;
 }
 
 fn ending(ended: Result<(), Box<dyn std::error::Error + Send + Sync>>) {

@@ -59,10 +59,10 @@ impl Running {
             arrived: Arc::new(Semaphore::new(0)),
             open: Arc::new(Semaphore::new(0)),
         };
-        let server = Server::new(router(gate.clone()))
+        let limited = Server::new(router(gate.clone()))
             .with_limits(limits)
             .with_grace(grace);
-        let served = tokio::spawn(server.serve_on(listener, shutdown.clone()));
+        let served = tokio::spawn(limited.serve_on(listener, shutdown.clone()));
         Self {
             address,
             shutdown,

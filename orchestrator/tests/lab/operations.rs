@@ -65,7 +65,7 @@ pub(crate) async fn provisioned(run: &Run) -> AgentClient {
 async fn pods(pods: &Api<Pod>, part: Part) -> BTreeSet<String> {
     let of_part = ListParams::default().labels(&format!("{PART_LABEL}={}", part.name()));
     let listed = pods.list(&of_part).await.unwrap();
-    listed.iter().filter_map(|pod| pod.uid()).collect()
+    listed.iter().filter_map(kube::ResourceExt::uid).collect()
 }
 
 /// Gives the pod template of a part a new annotation and waits until new pods have replaced all old ones.

@@ -109,12 +109,12 @@ impl MetricsService for Receiver {
 /// The part that a resource names; whoever else sends here is `other`, so that nobody can invent series.
 fn service(resource: Option<&Resource>) -> &'static str {
     let attributes = resource.into_iter().flat_map(|it| &it.attributes);
-    let named = attributes.filter(|attribute| attribute.key == SERVICE_NAME);
-    let name = named.filter_map(|name| match name.value.as_ref()?.value.as_ref()? {
+    let service = attributes.filter(|attribute| attribute.key == SERVICE_NAME);
+    let mut names = service.filter_map(|name| match name.value.as_ref()?.value.as_ref()? {
         Value::StringValue(name) => Some(name.as_str()),
         _ => None,
     });
-    let name = name.last().unwrap_or_default();
+    let name = names.next_back().unwrap_or_default();
     Part::ALL
         .iter()
         .map(|part| part.name())

@@ -92,8 +92,8 @@ async fn an_answer_that_nobody_reads_is_given_up() {
     let mut client = TcpStream::connect(listener.local_addr().unwrap())
         .await
         .unwrap();
-    let server = Server::new(router).with_limits(short());
-    let served = tokio::spawn(server.serve_on(listener, CancellationToken::new()));
+    let limited = Server::new(router).with_limits(short());
+    let served = tokio::spawn(limited.serve_on(listener, CancellationToken::new()));
     client
         .write_all(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
         .await

@@ -39,7 +39,9 @@ struct Sample {
 
 /// Every family of a collection, in the order of their names.
 pub(super) fn families(collected: &ResourceMetrics) -> Vec<Family> {
-    let metrics = collected.scope_metrics().flat_map(|scope| scope.metrics());
+    let metrics = collected
+        .scope_metrics()
+        .flat_map(opentelemetry_sdk::metrics::data::ScopeMetrics::metrics);
     let mut families: Vec<Family> = metrics.filter_map(family).collect();
     families.push(target(collected.resource()));
     families.sort_by(|one, other| one.name.cmp(&other.name));
