@@ -42,17 +42,21 @@ pub(super) struct CleanUp<'a> {
     pub ledger: &'a Ledger,
     pub clusters: &'a [Reached],
     /// The control agents, as far as the run came to speak to them.
-    pub sessions: Option<&'a Sessions>,
+    pub sessions: Sessions,
     pub stop: &'a Stop,
     pub events: &'a EventSender,
 }
 
 impl CleanUp<'_> {
     /// Cleans up, unless the user asked to end at once; then it says what may be left.
-    pub(super) async fn run(self) -> Cleaned {
+    pub(super) async fn run(mut self) -> Cleaned {
         let began = Instant::now();
         self.events.send(EventKind::CleanupStarted);
-        let all = self.clusters.iter().map(|it| self.clean(&it.cluster));
+        let mut sessions = std::mem::take(&mut self.sessions);
+        let all = self.clusters.iter().map(|it| {
+            let session = sessions.remove(it.cluster.role());
+            self.clean(&it.cluster, session)
+        });
         let cleaned = tokio::select! {
             biased;
             () = self.stop.at_once.cancelled() => {
@@ -74,9 +78,8 @@ impl CleanUp<'_> {
         cleaned
     }
 
-    async fn clean(&self, cluster: &Cluster) -> Cleaned {
+    async fn clean(&self, cluster: &Cluster, session: Option<Session>) -> Cleaned {
         let role = cluster.role();
-        let session = self.sessions.and_then(|sessions| sessions.get(role));
         let by_agent = match session {
             Some(session) => teardown(session, TEARDOWN_DEADLINE).await,
             None => Cleaned::default(),
@@ -133,7 +136,9 @@ fn first(names: &[String]) -> String {
 }
 
 /// The agent's part. That it does not answer is no trouble: the ledger knows enough.
-async fn teardown(session: &Session, deadline: Duration) -> Cleaned {
+///
+/// The session ends with it: an agent that is told to stop waits for those who still listen to it.
+async fn teardown(session: Session, deadline: Duration) -> Cleaned {
     let role = &session.role;
     match session.agent.teardown(deadline).await {
         Ok(report) => Cleaned {

@@ -60,7 +60,7 @@ impl Executor<'_> {
             directory: self.directory,
             ledger: &ledger,
             clusters: &clusters,
-            sessions: sessions.as_ref(),
+            sessions: sessions.unwrap_or_default(),
             stop: &self.stop,
             events: &self.events,
         };

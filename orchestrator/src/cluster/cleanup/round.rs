@@ -32,6 +32,7 @@ pub(super) struct Item {
     pub(super) trouble: Option<String>,
     uid: Option<String>,
     deleted: bool,
+    hastened: bool,
 }
 
 impl Item {
@@ -42,6 +43,7 @@ impl Item {
             trouble: None,
             uid: outstanding.uid,
             deleted: false,
+            hastened: false,
         }
     }
 
@@ -96,8 +98,11 @@ impl Round<'_> {
 
     async fn advance(&mut self, index: usize) {
         let item = &self.items[index];
-        let waits = item.object.is_definition() && self.instances_may_be_left();
-        if waits || item.goes_with_namespace(&self.items) {
+        if item.goes_with_namespace(&self.items) {
+            self.hasten(index).await;
+            return;
+        }
+        if item.object.is_definition() && self.instances_may_be_left() {
             return;
         }
         match self.step(index).await {
@@ -106,6 +111,20 @@ impl Round<'_> {
                 self.items[index].trouble = None;
             }
             Err(error) => self.note(index, &error),
+        }
+    }
+
+    /// Tells pods to end now. The namespace controller does so only when it first looks, five seconds after the namespace
+    /// was deleted, and looks again five seconds later when a pod is still ending. Whatever goes wrong here, the
+    /// namespace takes the object along.
+    async fn hasten(&mut self, index: usize) {
+        let item = &mut self.items[index];
+        if item.hastened || !item.object.runs_pods() {
+            return;
+        }
+        item.hastened = true;
+        if let Err(error) = self.step(index).await {
+            tracing::debug!(%error, object = %self.items[index].object, "left to its namespace");
         }
     }
 

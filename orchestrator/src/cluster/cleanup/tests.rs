@@ -213,6 +213,32 @@ async fn what_is_inside_a_namespace_of_the_run_goes_with_it() {
     assert!(!fake.holds(&path_of(&secret)));
 }
 
+fn deployment() -> ObjectId {
+    ObjectId::namespaced("apps/v1", "Deployment", &namespace().name, "control")
+}
+
+#[tokio::test]
+async fn pods_are_told_to_end_before_their_namespace_goes() {
+    let (fake, cluster) = FakeApi::start().await;
+    put(&fake, &namespace(), "1", Some(RUN));
+    put(&fake, &deployment(), "2", Some(RUN));
+    let all = vec![of(&namespace(), Some("1")), of(&deployment(), Some("2"))];
+    assert_eq!(clean(&cluster, all).await.removed, 2);
+    let asked = [deployment(), namespace()].map(|it| format!("DELETE {}", path_of(&it)));
+    assert_eq!(fake.changes(), asked);
+}
+
+#[tokio::test]
+async fn a_deployment_that_cannot_be_removed_is_left_to_its_namespace() {
+    let (fake, cluster) = FakeApi::start().await;
+    put(&fake, &namespace(), "1", Some(RUN));
+    put(&fake, &deployment(), "2", Some(RUN));
+    fake.refuse(&path_of(&deployment()), &[403]);
+    let all = vec![of(&namespace(), Some("1")), of(&deployment(), Some("2"))];
+    let report = clean(&cluster, all).await;
+    assert_eq!((report.removed, report.left), (2, Vec::new()));
+}
+
 #[tokio::test]
 async fn in_a_namespace_that_is_kept_only_objects_of_the_run_go() {
     let (fake, cluster) = FakeApi::start().await;

@@ -76,7 +76,7 @@ impl Scene {
             directory: &self.directory,
             ledger: &self.ledger,
             clusters: &self.clusters,
-            sessions: (!sessions.is_empty()).then_some(&sessions),
+            sessions,
             stop,
             events: &events,
         };
@@ -180,7 +180,7 @@ async fn an_agent_that_falls_silent_is_not_waited_for_without_end() {
         ..Script::default()
     };
     let session = scene.session(script).await;
-    let cleaned = teardown(&session, Duration::from_millis(200)).await;
+    let cleaned = teardown(session, Duration::from_millis(200)).await;
     assert_eq!(cleaned.notes.len(), 1);
     assert!(cleaned.notes[0].contains("Teardown"), "{cleaned:?}");
 }
