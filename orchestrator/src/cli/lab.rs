@@ -14,6 +14,7 @@ use crate::verify::Role;
 use clap::{Args, Subcommand};
 use ipnet::Ipv4Net;
 use std::path::PathBuf;
+use std::time::Duration;
 
 /// What to do with the lab.
 #[derive(Debug, Subcommand)]
@@ -126,7 +127,9 @@ impl Up {
         let extent = if self.bare {
             Extent::Bare
         } else {
-            Extent::Furnished
+            Extent::Furnished {
+                seen_within: Duration::ZERO,
+            }
         };
         let state = raise(&request, extent, &material, paths, &kept_logs(), printer).await?;
         for cluster in &state.spec.clusters {

@@ -125,9 +125,6 @@ pub(crate) fn path_of(object: &ObjectId) -> String {
         ("Tool", Some(namespace)) => format!("{TOOLS}/namespaces/{namespace}/tools/{name}"),
         ("Pod", Some(namespace)) => format!("{CORE}/namespaces/{namespace}/pods/{name}"),
         ("Secret", Some(namespace)) => format!("{CORE}/namespaces/{namespace}/secrets/{name}"),
-        ("Deployment", Some(namespace)) => {
-            format!("/apis/apps/v1/namespaces/{namespace}/deployments/{name}")
-        }
         _ => panic!("the fake does not know {object}"),
     }
 }

@@ -106,11 +106,6 @@ impl ObjectId {
         self.kind == DEFINITION
     }
 
-    /// Whether it keeps pods running.
-    pub fn runs_pods(&self) -> bool {
-        self.api_version == "apps/v1" && self.kind == "Deployment"
-    }
-
     /// The collection the object lives in.
     pub(crate) fn api(&self, cluster: &Cluster) -> Result<Api<DynamicObject>, ObjectError> {
         let row = self.row()?;

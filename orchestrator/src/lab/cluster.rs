@@ -1,5 +1,6 @@
 //! Brings one cluster up: its nodes, then what makes it usable, each waited for by looking at it.
 
+use super::addons::AddonSpec;
 use super::api::ClusterApi;
 use super::components::NodePlan;
 use super::error::LabError;
@@ -7,6 +8,7 @@ use super::images::ImageStore;
 use super::node::config::NodeConfig;
 use super::paths::LabPaths;
 use super::process::ProcessIdentity;
+use super::proof::Subject;
 use super::spec::{ClusterSpec, LabSpec, NodeSpec};
 use super::state::LabState;
 use super::up::LabBinaries;
@@ -202,6 +204,13 @@ impl Site<'_> {
         let Some(spec) = self.binaries.addons.get(&cluster.role) else {
             return Ok(());
         };
+        let seen = self.subject(cluster, spec)?;
+        if let Some(age) = seen.seen(cluster, self.paths, self.binaries.seen_within) {
+            let ago = age.as_secs();
+            self.progress
+                .note(&format!("{}: seen to work {ago} s ago", cluster.role));
+            return Ok(());
+        }
         let installed = addons::install(api.client(), spec, self.progress).await;
         let working = match installed {
             Ok(()) => addons::wait_working(api.client(), spec, ADDONS_LIMIT, self.progress).await,
@@ -211,7 +220,12 @@ impl Site<'_> {
             role: cluster.role.clone(),
             source: Box::new(source),
             log: self.paths.nodes(),
-        })
+        })?;
+        self.subject(cluster, spec)?.keep(cluster, self.paths)
+    }
+
+    fn subject(&self, cluster: &ClusterSpec, addons: &AddonSpec) -> Result<Subject, LabError> {
+        Subject::now(cluster, addons, self.state, self.paths)
     }
 
     async fn wait_for_api(&self, cluster: &ClusterSpec, api: &ClusterApi) -> Result<(), LabError> {

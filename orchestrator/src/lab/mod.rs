@@ -24,6 +24,7 @@ pub mod paths;
 mod pki;
 mod preflight;
 pub mod process;
+mod proof;
 mod raise;
 pub mod spec;
 pub mod state;

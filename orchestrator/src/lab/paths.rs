@@ -51,6 +51,11 @@ impl LabPaths {
         self.root.join("clusters").join(role.as_str())
     }
 
+    /// When a cluster was last seen to work.
+    pub fn proof(&self, role: &Role) -> PathBuf {
+        self.cluster(role).join("proof.json")
+    }
+
     /// A cluster's keys and certificates.
     pub fn pki(&self, cluster: &ClusterSpec) -> PathBuf {
         self.cluster(&cluster.role).join("pki")

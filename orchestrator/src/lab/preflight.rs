@@ -341,6 +341,7 @@ mod tests {
             images: Vec::new(),
             pause_image: String::new(),
             addons: std::collections::BTreeMap::new(),
+            seen_within: std::time::Duration::ZERO,
         };
         let error = check_files(&binaries).unwrap_err();
         assert!(matches!(error, LabError::MissingBinaries { names, .. } if names == ["runsc"]));

@@ -12,6 +12,7 @@ use crate::exit::Exit;
 use crate::progress::Progress;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 /// Why there is no working lab.
 #[derive(Debug, thiserror::Error)]
@@ -85,7 +86,12 @@ impl LabMaterial {
         extent: Extent,
     ) -> Result<LabBinaries, BuildError> {
         let mut addons = BTreeMap::new();
-        if extent == Extent::Furnished {
+        let mut seen_within = Duration::ZERO;
+        if let Extent::Furnished {
+            seen_within: within,
+        } = extent
+        {
+            seen_within = within;
             for cluster in clusters {
                 addons.insert(cluster.role.clone(), self.addons(cluster)?);
             }
@@ -95,6 +101,7 @@ impl LabMaterial {
             images: self.node_images(extent),
             pause_image: self.images.pause.name.clone(),
             addons,
+            seen_within,
         })
     }
 
@@ -106,7 +113,7 @@ impl LabMaterial {
             gateway,
         };
         let mut all = vec![of(&images.pause, None)];
-        if extent == Extent::Furnished {
+        if extent != Extent::Bare {
             all.extend([
                 of(&images.coredns, None),
                 of(&images.traefik, Some(GatewayKind::Traefik)),
@@ -139,8 +146,11 @@ fn stack_tar(cache: &Path) -> PathBuf {
 pub enum Extent {
     /// Nodes only: no DNS, no Gateway API.
     Bare,
-    /// With every add-on.
-    Furnished,
+    /// With every add-on, each seen to work.
+    Furnished {
+        /// How long ago that may have been, if nothing has changed since; zero: now.
+        seen_within: Duration,
+    },
 }
 
 /// Brings up what is asked for, or makes sure that it is up, and returns once everything has been seen to work.

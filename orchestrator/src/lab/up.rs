@@ -15,6 +15,7 @@ use futures::future::try_join_all;
 use std::collections::BTreeMap;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 /// What a lab is made of.
 #[derive(Clone, Debug)]
@@ -27,6 +28,8 @@ pub struct LabBinaries {
     pub pause_image: String,
     /// What each cluster gets beyond its nodes; a cluster without an entry stays bare.
     pub addons: BTreeMap<Role, AddonSpec>,
+    /// How long ago add-ons may have been seen to work.
+    pub seen_within: Duration,
 }
 
 /// An image that nodes get.

@@ -11,8 +11,11 @@ use crate::scenario::LabGateway;
 use crate::verify::Role;
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::time::Duration;
 
 const PROVIDER: &str = "lab";
+/// A lab that was seen to work this long ago, and whose processes still run, is not looked at again.
+const SEEN_WITHIN: Duration = Duration::from_mins(5);
 
 /// Looks, before anything is built, whether this machine can carry a lab with these clusters.
 ///
@@ -36,7 +39,9 @@ pub async fn resolve(
     let request = request(clusters);
     raise(
         &request,
-        Extent::Furnished,
+        Extent::Furnished {
+            seen_within: SEEN_WITHIN,
+        },
         material,
         &paths,
         kept_logs,

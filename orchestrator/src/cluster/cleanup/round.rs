@@ -5,8 +5,13 @@ use super::super::error::ClusterError;
 use super::super::object::ObjectId;
 use super::super::ownership::{self, Standing};
 use crate::ledger::Outstanding;
+use k8s_openapi::api::core::v1::Pod;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
-use kube::api::{DeleteParams, Preconditions};
+use kube::Api;
+use kube::api::{DeleteParams, ListParams, Preconditions};
+
+/// Seconds between the signal and the end of a pod whose namespace goes.
+const FAREWELL: u32 = 1;
 
 /// What is known of an object so far.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,7 +37,6 @@ pub(super) struct Item {
     pub(super) trouble: Option<String>,
     uid: Option<String>,
     deleted: bool,
-    hastened: bool,
 }
 
 impl Item {
@@ -43,7 +47,6 @@ impl Item {
             trouble: None,
             uid: outstanding.uid,
             deleted: false,
-            hastened: false,
         }
     }
 
@@ -98,11 +101,8 @@ impl Round<'_> {
 
     async fn advance(&mut self, index: usize) {
         let item = &self.items[index];
-        if item.goes_with_namespace(&self.items) {
-            self.hasten(index).await;
-            return;
-        }
-        if item.object.is_definition() && self.instances_may_be_left() {
+        let waits = item.object.is_definition() && self.instances_may_be_left();
+        if waits || item.goes_with_namespace(&self.items) {
             return;
         }
         match self.step(index).await {
@@ -111,20 +111,6 @@ impl Round<'_> {
                 self.items[index].trouble = None;
             }
             Err(error) => self.note(index, &error),
-        }
-    }
-
-    /// Tells pods to end now. The namespace controller does so only when it first looks, five seconds after the namespace
-    /// was deleted, and looks again five seconds later when a pod is still ending. Whatever goes wrong here, the
-    /// namespace takes the object along.
-    async fn hasten(&mut self, index: usize) {
-        let item = &mut self.items[index];
-        if item.hastened || !item.object.runs_pods() {
-            return;
-        }
-        item.hastened = true;
-        if let Err(error) = self.step(index).await {
-            tracing::debug!(%error, object = %self.items[index].object, "left to its namespace");
         }
     }
 
@@ -197,7 +183,23 @@ impl Round<'_> {
         };
         self.items[index].uid = live.uid;
         self.items[index].deleted = true;
+        if object.is_namespace() {
+            self.end_pods(&object.name).await;
+        }
         Ok(Fate::Open)
+    }
+
+    /// Tells the pods of a namespace that goes to end now. The namespace controller does so only when it first looks, five
+    /// seconds after the deletion, and looks again five seconds later when a pod is still ending. Nobody is served
+    /// any more, so they need no time to say farewell. Whatever goes wrong here, the namespace takes them along.
+    async fn end_pods(&self, namespace: &str) {
+        let pods: Api<Pod> = Api::namespaced(self.cluster.client(), namespace);
+        let soon = DeleteParams::default().grace_period(FAREWELL);
+        let all = ListParams::default();
+        let ended = pods.delete_collection(&soon, &all);
+        if let Err(error) = self.cluster.call("end pods", ended).await {
+            tracing::debug!(%error, namespace, "the pods are left to their namespace");
+        }
     }
 
     async fn users(&self, object: &ObjectId) -> Result<Option<String>, ClusterError> {

@@ -206,37 +206,27 @@ async fn what_is_inside_a_namespace_of_the_run_goes_with_it() {
         of(&namespace(), Some("1")),
     ];
     assert_eq!(clean(&cluster, all).await.removed, 3);
-    assert_eq!(
-        fake.changes(),
-        [format!("DELETE {}", path_of(&namespace()))]
-    );
+    let changes = fake.changes();
+    assert_eq!(changes[0], format!("DELETE {}", path_of(&namespace())));
+    assert!(!changes.contains(&format!("DELETE {}", path_of(&secret))));
     assert!(!fake.holds(&path_of(&secret)));
 }
 
-fn deployment() -> ObjectId {
-    ObjectId::namespaced("apps/v1", "Deployment", &namespace().name, "control")
-}
-
 #[tokio::test]
-async fn pods_are_told_to_end_before_their_namespace_goes() {
+async fn pods_of_a_namespace_that_goes_are_told_to_end_and_left_to_it_when_that_fails() {
     let (fake, cluster) = FakeApi::start().await;
-    put(&fake, &namespace(), "1", Some(RUN));
-    put(&fake, &deployment(), "2", Some(RUN));
-    let all = vec![of(&namespace(), Some("1")), of(&deployment(), Some("2"))];
-    assert_eq!(clean(&cluster, all).await.removed, 2);
-    let asked = [deployment(), namespace()].map(|it| format!("DELETE {}", path_of(&it)));
-    assert_eq!(fake.changes(), asked);
-}
-
-#[tokio::test]
-async fn a_deployment_that_cannot_be_removed_is_left_to_its_namespace() {
-    let (fake, cluster) = FakeApi::start().await;
-    put(&fake, &namespace(), "1", Some(RUN));
-    put(&fake, &deployment(), "2", Some(RUN));
-    fake.refuse(&path_of(&deployment()), &[403]);
-    let all = vec![of(&namespace(), Some("1")), of(&deployment(), Some("2"))];
-    let report = clean(&cluster, all).await;
-    assert_eq!((report.removed, report.left), (2, Vec::new()));
+    let pods = format!("{}/pods", path_of(&namespace()));
+    for refusals in [Vec::new(), vec![403], vec![500]] {
+        put(&fake, &namespace(), "1", Some(RUN));
+        fake.refuse(&pods, &refusals);
+        let report = clean(&cluster, vec![of(&namespace(), Some("1"))]).await;
+        assert_eq!((report.removed, report.left), (1, Vec::new()));
+    }
+    let round = [path_of(&namespace()), pods].map(|path| format!("DELETE {path}"));
+    assert_eq!(
+        fake.changes(),
+        [round.clone(), round.clone(), round].concat()
+    );
 }
 
 #[tokio::test]

@@ -23,13 +23,13 @@ use apply::Applier;
 use futures::future::{try_join, try_join_all, try_join3};
 use kube::Client;
 use manifest::{Manifest, Values};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::net::Ipv4Addr;
 use std::path::PathBuf;
 use std::time::Instant;
 
 /// Names of the images that the add-ons' pods run.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AddonImages {
     /// DNS.
     pub coredns: String,
@@ -57,7 +57,7 @@ impl AddonImages {
 }
 
 /// What one cluster gets.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AddonSpec {
     /// Name of the cluster, for progress and messages.
     pub cluster: String,

@@ -66,10 +66,9 @@ async fn only_the_chosen_run_is_removed_and_from_every_cluster() {
     let reports = chosen.remove(Duration::from_secs(20)).await;
     for ((fake, _), (_, report)) in clusters.iter().zip(reports) {
         assert_eq!((report.removed, report.left.len()), (1, 0));
-        assert_eq!(
-            fake.changes(),
-            [format!("DELETE {}", path_of(&namespace(RUN)))]
-        );
+        let of_run = path_of(&namespace(RUN));
+        let round = [format!("DELETE {of_run}"), format!("DELETE {of_run}/pods")];
+        assert_eq!(fake.changes(), round);
         assert!(fake.holds(&path_of(&ObjectId::of_namespace("team"))));
     }
 }
