@@ -4,6 +4,7 @@
 //! that is away for a moment needs no special case, and cleaning up twice is the same as once.
 //! Finalizers of others are never removed.
 
+mod pods;
 mod round;
 
 use super::connect::Cluster;
@@ -12,6 +13,7 @@ use super::object::ObjectId;
 use crate::ledger::{Ledger, Outstanding};
 use k8s_openapi::api::core::v1::Namespace;
 use kube::Api;
+pub use pods::begin_cleanup;
 use portproof_proto::names;
 use round::{Fate, Item, Round};
 use std::time::Duration;

@@ -14,7 +14,7 @@ mod object;
 mod ownership;
 
 pub use bootstrap::{Bootstrap, Reach, bootstrap, control_grants, control_rights};
-pub use cleanup::{CleanupReport, Left, cleanup};
+pub use cleanup::{CleanupReport, Left, begin_cleanup, cleanup};
 pub use connect::{Cluster, ClusterAccess};
 pub use create::create;
 pub use error::ClusterError;

@@ -81,7 +81,13 @@ impl CleanUp<'_> {
     async fn clean(&self, cluster: &Cluster, session: Option<Session>) -> Cleaned {
         let role = cluster.role();
         let by_agent = match session {
-            Some(session) => teardown(session, TEARDOWN_DEADLINE).await,
+            Some(session) => {
+                // What the agent does not come to, its namespace takes along while the agent is still at it.
+                if let Ok(outstanding) = self.outstanding(cluster) {
+                    cluster::begin_cleanup(cluster, self.run.as_str(), &outstanding).await;
+                }
+                teardown(session, TEARDOWN_DEADLINE).await
+            }
             None => Cleaned::default(),
         };
         let by_ledger = match self.outstanding(cluster) {

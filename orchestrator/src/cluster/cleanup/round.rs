@@ -4,14 +4,10 @@ use super::super::connect::Cluster;
 use super::super::error::ClusterError;
 use super::super::object::ObjectId;
 use super::super::ownership::{self, Standing};
+use super::pods;
 use crate::ledger::Outstanding;
-use k8s_openapi::api::core::v1::Pod;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
-use kube::Api;
 use kube::api::{DeleteParams, ListParams, Preconditions};
-
-/// Seconds between the signal and the end of a pod whose namespace goes.
-const FAREWELL: u32 = 1;
 
 /// What is known of an object so far.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -146,11 +142,25 @@ impl Round<'_> {
             )),
             Standing::Foreign(reason) => Ok(Fate::Kept(reason)),
             Standing::Ours(live) if live.deletion_timestamp.is_some() => {
-                self.items[index].uid = live.uid;
-                self.items[index].deleted = true;
+                self.going(index, live.uid).await;
                 Ok(Fate::Open)
             }
             Standing::Ours(live) => self.remove(index, &object, *live).await,
+        }
+    }
+
+    /// The object was asked to go, by this clean-up or by someone before.
+    async fn going(&mut self, index: usize, uid: Option<String>) {
+        let item = &mut self.items[index];
+        let first = !std::mem::replace(&mut item.deleted, true);
+        item.uid = uid;
+        if first && item.object.is_namespace() {
+            pods::end(
+                self.cluster,
+                &self.items[index].object.name,
+                &ListParams::default(),
+            )
+            .await;
         }
     }
 
@@ -181,25 +191,8 @@ impl Round<'_> {
             Err(error) if error.is_not_found() => return Ok(Fate::Removed),
             other => other?,
         };
-        self.items[index].uid = live.uid;
-        self.items[index].deleted = true;
-        if object.is_namespace() {
-            self.end_pods(&object.name).await;
-        }
+        self.going(index, live.uid).await;
         Ok(Fate::Open)
-    }
-
-    /// Tells the pods of a namespace that goes to end now. The namespace controller does so only when it first looks, five
-    /// seconds after the deletion, and looks again five seconds later when a pod is still ending. Nobody is served
-    /// any more, so they need no time to say farewell. Whatever goes wrong here, the namespace takes them along.
-    async fn end_pods(&self, namespace: &str) {
-        let pods: Api<Pod> = Api::namespaced(self.cluster.client(), namespace);
-        let soon = DeleteParams::default().grace_period(FAREWELL);
-        let all = ListParams::default();
-        let ended = pods.delete_collection(&soon, &all);
-        if let Err(error) = self.cluster.call("end pods", ended).await {
-            tracing::debug!(%error, namespace, "the pods are left to their namespace");
-        }
     }
 
     async fn users(&self, object: &ObjectId) -> Result<Option<String>, ClusterError> {
