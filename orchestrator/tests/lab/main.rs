@@ -6,6 +6,7 @@
 mod cleanup;
 mod control_agent;
 mod driven;
+mod hostile;
 mod killed;
 mod labels;
 mod operations;
