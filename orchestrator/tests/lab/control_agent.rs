@@ -2,15 +2,18 @@
 //! the certificates of the run.
 
 use super::stack_image;
+use crate::scenarios::repository;
 use futures::FutureExt as _;
 use jiff::Timestamp;
 use portproof::cluster::{
-    Bootstrap, Cluster, ClusterAccess, ClusterError, bootstrap, cleanup, dial_pod, find_runs,
+    Bootstrap, Cluster, ClusterAccess, ClusterError, ObjectId, bootstrap, cleanup, dial_pod,
+    find_runs,
 };
 use portproof::lab::paths::LabPaths;
 use portproof::ledger::{self, FORMAT, Ledger, LedgerHeader};
 use portproof::rpc::{self, AgentClient, Credentials, RpcError, RunAuthority};
 use portproof::run::id::RunId;
+use portproof::transfer;
 use portproof::verify::Role;
 use portproof_proto::names;
 use std::panic::{AssertUnwindSafe, resume_unwind};
@@ -75,6 +78,20 @@ impl Run {
         let pod = self.bootstrap(&stack_image().await).await.unwrap();
         let own = self.authority.client().unwrap();
         self.connect(&pod, &own).await.unwrap()
+    }
+
+    /// Puts the tools that ship with portproof into the run's namespace; a definition that this created is in the ledger.
+    pub(crate) async fn seed(&self, agent: &AgentClient) {
+        let fixtures =
+            ["tools", "documents"].map(|it| repository().join("scenarios/fixtures").join(it));
+        let bundle = transfer::load_fixtures(&fixtures, &self.id.namespace()).unwrap();
+        let report = agent.import(&bundle, false).await.unwrap();
+        for (name, uid) in report.created_crds {
+            let definition = ObjectId::of_definition(&name);
+            self.ledger
+                .created(self.cluster.uid(), &definition, &uid)
+                .unwrap();
+        }
     }
 
     async fn connect(&self, pod: &str, who: &Credentials) -> Result<AgentClient, RpcError> {

@@ -1,4 +1,4 @@
-//! The rehearsal as a real process that a test watches through its event log and sends signals to.
+//! A run as a real process that a test watches through its event log and sends signals to.
 
 use crate::scenarios::{only_entry, program, repository};
 use portproof::cluster::{Cluster, ClusterAccess, find_runs};
@@ -33,11 +33,20 @@ pub(crate) struct Ended {
 impl Driven {
     /// Starts the rehearsal with a run directory of its own.
     pub(crate) fn start() -> Self {
+        Self::start_with("level2/rehearsal.yaml")
+    }
+
+    /// Starts a scenario that comes to its traffic without a carry.
+    pub(crate) fn start_with_traffic_only() -> Self {
+        Self::start_with("broken/gateway/weights-wrong.yaml")
+    }
+
+    fn start_with(scenario: &str) -> Self {
         let (runs, output) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
         let file = |name: &str| File::create(output.path().join(name)).unwrap();
         let child = Command::new(program())
             .arg("run")
-            .arg(repository().join("scenarios/level2/rehearsal.yaml"))
+            .arg(repository().join("scenarios").join(scenario))
             .arg("--runs")
             .arg(runs.path())
             .stdout(file("out"))

@@ -1,9 +1,13 @@
-//! The stack as an operator sees it: Pod Security, memory, hostile programs, rollouts under load.
+//! The stack as an operator sees it: Pod Security, memory, hostile programs, tools that come and go, metrics,
+//! rollouts under load.
 
 use crate::control_agent::{Run, with_run};
 use crate::hostile::assert_the_interpreter_outlives_hostile_programs;
 use crate::scenarios::repository;
 use crate::stack_image;
+use crate::tool_watch::{
+    assert_the_status_says_why_a_tool_is_not_served, assert_tools_come_and_go_within_a_second,
+};
 use futures::FutureExt as _;
 use futures::future::join_all;
 use k8s_openapi::api::apps::v1::Deployment;
@@ -14,7 +18,7 @@ use kube::{Api, Client, Config, ResourceExt as _};
 use portproof::lab::addons::gateway;
 use portproof::lab::spec::GatewayKind;
 use portproof::rpc::{AgentClient, LoadPlan, StackPlan};
-use portproof_proto::names::{PART_LABEL, Part};
+use portproof_proto::names::{HTTP_PORT, PART_LABEL, Part};
 use serde_json::json;
 use std::collections::BTreeSet;
 use std::panic::{AssertUnwindSafe, resume_unwind};
@@ -168,12 +172,33 @@ async fn assert_the_idle_stack_takes_less_memory_than_it_may(run: &Run) {
     assert!(measured.status.success(), "{role}:\n{table}{why}");
 }
 
+async fn assert_every_part_tells_its_metrics(run: &Run) {
+    let (client, namespace) = (client(run, None).await, run.id.namespace());
+    let pods: Api<Pod> = Api::namespaced(client.clone(), &namespace);
+    let mut told = BTreeSet::new();
+    for pod in pods.list(&ListParams::default()).await.unwrap() {
+        let (name, part) = (pod.name_any(), pod.labels()[PART_LABEL].clone());
+        let path = format!("/api/v1/namespaces/{namespace}/pods/{name}:{HTTP_PORT}/proxy/metrics");
+        let request = http::Request::get(path).body(Vec::new()).unwrap();
+        let metrics = client.request_text(request).await.unwrap();
+        let families = metrics.lines().filter(|line| line.starts_with("# TYPE "));
+        assert!(families.count() > 0, "{part}: {metrics}");
+        told.insert(part);
+    }
+    let all = Part::ALL.iter().map(|part| part.name().to_owned());
+    assert_eq!(told, all.collect());
+}
+
 async fn operated(role: &str) {
     with_run(role, async |run| {
         let agent = provisioned(run).await;
         assert_the_namespace_is_restricted_and_all_of_the_stack_runs_in_it(run).await;
         assert_the_idle_stack_takes_less_memory_than_it_may(run).await;
         assert_the_interpreter_outlives_hostile_programs(run).await;
+        run.seed(&agent).await;
+        assert_tools_come_and_go_within_a_second(run).await;
+        assert_the_status_says_why_a_tool_is_not_served(run).await;
+        assert_every_part_tells_its_metrics(run).await;
         assert_a_rollout_loses_no_request(run, &agent).await;
     })
     .await;

@@ -58,7 +58,7 @@ async fn ctrl_c_while_the_run_bootstraps_cleans_up_and_exits_with_130() {
 #[tokio::test]
 #[ignore = "needs the lab"]
 async fn ctrl_c_under_traffic_cleans_up_and_exits_with_130() {
-    let mut run = Driven::start();
+    let mut run = Driven::start_with_traffic_only();
     run.wait_until_begun("canary");
     run.signal(Signal::INT);
     ended_in_order(run, 130, "SIGINT").await;
@@ -67,7 +67,7 @@ async fn ctrl_c_under_traffic_cleans_up_and_exits_with_130() {
 #[tokio::test]
 #[ignore = "needs the lab"]
 async fn ctrl_c_while_the_run_cleans_up_lets_it_finish() {
-    let mut run = Driven::start();
+    let mut run = Driven::start_with_traffic_only();
     run.wait_until_cleaning();
     run.signal(Signal::INT);
     ended_in_order(run, 130, "SIGINT").await;
@@ -85,7 +85,7 @@ async fn kill_while_the_run_provisions_cleans_up_and_exits_with_143() {
 #[tokio::test]
 #[ignore = "needs the lab"]
 async fn ctrl_c_twice_under_traffic_ends_at_once_and_says_how_to_clean_up() {
-    let mut run = Driven::start();
+    let mut run = Driven::start_with_traffic_only();
     run.wait_until_begun("canary");
     run.signal(Signal::INT);
     run.wait_until_interrupted();
@@ -104,4 +104,15 @@ async fn kill_twice_while_the_run_bootstraps_ends_at_once_and_says_how_to_clean_
     run.wait_until_interrupted();
     run.signal(Signal::TERM);
     ended_at_once(run, 143).await;
+}
+
+#[tokio::test]
+#[ignore = "needs the lab"]
+async fn ctrl_c_twice_while_the_run_cleans_up_ends_at_once_and_says_how_to_clean_up() {
+    let mut run = Driven::start_with_traffic_only();
+    run.wait_until_cleaning();
+    run.signal(Signal::INT);
+    run.wait_until_interrupted();
+    run.signal(Signal::INT);
+    ended_at_once(run, 130).await;
 }
