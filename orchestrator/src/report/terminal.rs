@@ -1,5 +1,6 @@
 //! The report in a terminal: what went wrong first, with its reason and facts, then the whole matrix.
 
+use super::attention::advice;
 use super::summary::RunSummary;
 use super::words::{evidence_class, plain, seconds, severity};
 use crate::run::event::StepOutcome;
@@ -111,6 +112,9 @@ fn explain(check: &CheckResult, style: TerminalStyle, out: &mut String) {
         out,
         &format!("  {}", plain(check.verdict.reason().unwrap_or_default())),
     );
+    if let Some(advice) = advice(check) {
+        line(out, &format!("  next: {advice}"));
+    }
     let widest = check
         .facts
         .iter()
@@ -140,7 +144,7 @@ fn matrix(run: &RunSummary, style: TerminalStyle) -> String {
     header.extend(roles.iter().map(ToString::to_string));
     header.extend(across.then(|| "across".to_owned()));
     table.set_header(header);
-    for id in ids(run) {
+    for id in run.ids() {
         let mut row = vec![plain(id)];
         row.extend(roles.iter().map(|role| cell(run, id, Some(role))));
         row.extend(across.then(|| cell(run, id, None)));
@@ -154,24 +158,9 @@ fn matrix(run: &RunSummary, style: TerminalStyle) -> String {
         .join("\n")
 }
 
-/// Ids of the checks in the order of their first verdict.
-fn ids(run: &RunSummary) -> Vec<&str> {
-    let mut ids: Vec<&str> = Vec::new();
-    for entry in &run.checks {
-        if !ids.contains(&entry.result.id.as_str()) {
-            ids.push(&entry.result.id);
-        }
-    }
-    ids
-}
-
 fn cell(run: &RunSummary, id: &str, role: Option<&Role>) -> String {
-    let found = run
-        .checks
-        .iter()
-        .map(|entry| &entry.result)
-        .find(|check| check.id == id && check.role.as_ref() == role);
-    found.map_or_else(|| "·".to_owned(), |check| check.verdict.word().to_owned())
+    run.verdict(id, role)
+        .map_or_else(|| "·".to_owned(), |verdict| verdict.word().to_owned())
 }
 
 fn color_words(row: &str, style: TerminalStyle) -> String {
