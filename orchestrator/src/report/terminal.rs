@@ -5,7 +5,7 @@ use super::summary::RunSummary;
 use super::words::{evidence_class, plain, seconds, severity};
 use crate::run::event::StepOutcome;
 use crate::verify::{CheckResult, Level, Role, Verdict};
-use comfy_table::{ContentArrangement, LineStyle, Table, TableStyle};
+use comfy_table::{ColumnConstraint, ContentArrangement, LineStyle, Table, TableStyle};
 use std::fmt::Write as _;
 
 /// How the terminal wants it.
@@ -25,6 +25,9 @@ impl Default for TerminalStyle {
         }
     }
 }
+
+/// Width below which a table says nothing any more.
+const NARROWEST: u16 = 44;
 
 const RED: &str = "31";
 const GREEN: &str = "32";
@@ -139,7 +142,7 @@ fn matrix(run: &RunSummary, style: TerminalStyle) -> String {
     table
         .load_style(TableStyle::new().header_separator(rule).bottom_border(rule))
         .set_content_arrangement(ContentArrangement::Dynamic)
-        .set_width(style.width);
+        .set_width(style.width.max(NARROWEST));
     let mut header = vec!["check".to_owned()];
     header.extend(roles.iter().map(ToString::to_string));
     header.extend(across.then(|| "across".to_owned()));
@@ -149,6 +152,10 @@ fn matrix(run: &RunSummary, style: TerminalStyle) -> String {
         row.extend(roles.iter().map(|role| cell(run, id, Some(role))));
         row.extend(across.then(|| cell(run, id, None)));
         table.add_row(row);
+    }
+    // Where the terminal is narrow ids may break, verdicts may not.
+    for column in table.column_iter_mut().skip(1) {
+        column.set_constraint(ColumnConstraint::ContentWidth);
     }
     // Escape sequences go in after the layout: they have no width.
     table
@@ -173,12 +180,14 @@ fn color_words(row: &str, style: TerminalStyle) -> String {
     ];
     words
         .into_iter()
-        .fold(row.trim_end().to_owned(), |row, (word, code)| {
+        .fold(format!("{} ", row.trim_end()), |row, (word, code)| {
             row.replace(
                 &format!(" {word} "),
                 &format!(" {} ", painted(word, code, style)),
             )
         })
+        .trim_end()
+        .to_owned()
 }
 
 fn footer(run: &RunSummary, style: TerminalStyle, out: &mut String) {

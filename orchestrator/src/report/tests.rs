@@ -47,6 +47,39 @@ fn a_terminal_shows_what_went_wrong_first() {
 }
 
 #[test]
+fn a_narrow_terminal_breaks_no_verdict() {
+    let run = RunSummary::of(&failing_run());
+    let wide = terminal(&run, TerminalStyle::default());
+    for width in [1, 20, 45, 60] {
+        let style = TerminalStyle {
+            width,
+            ..TerminalStyle::default()
+        };
+        let narrow = terminal(&run, style);
+        for word in ["failed", "inconclusive", "skipped", "across"] {
+            let count = |text: &str| text.matches(word).count();
+            assert_eq!(count(&narrow), count(&wide), "{word} at {width}");
+        }
+    }
+}
+
+#[test]
+fn the_last_verdict_of_a_row_is_coloured_too() {
+    let style = TerminalStyle {
+        color: true,
+        ..TerminalStyle::default()
+    };
+    let text = terminal(&RunSummary::of(&passing_run()), style);
+    let row = text
+        .lines()
+        .find(|line| line.contains("portability/output-consistent"));
+    assert!(
+        row.unwrap().ends_with("\u{1b}[32mpassed\u{1b}[0m"),
+        "{row:?}"
+    );
+}
+
+#[test]
 fn colours_add_nothing_but_escape_sequences() {
     for run in summaries() {
         let plain = terminal(&run, TerminalStyle::default());

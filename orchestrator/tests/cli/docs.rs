@@ -124,6 +124,42 @@ fn every_command_that_is_spoken_of_exists() {
     assert!(seen >= 4, "only {seen} commands were found");
 }
 
+/// Every Rust file below a directory.
+fn sources(directory: &Path) -> Vec<String> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(directory).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            found.extend(sources(&path));
+        } else if path.extension().is_some_and(|it| it == "rs") {
+            found.push(std::fs::read_to_string(&path).unwrap());
+        }
+    }
+    found
+}
+
+/// A command in backticks, up to the first word that stands for another.
+fn advised(line: &str) -> Option<String> {
+    let (_, rest) = line.split_once("`portproof ")?;
+    let command = rest.split(['`', '{', '<', '\\']).next().unwrap();
+    Some(format!("portproof {command}"))
+}
+
+#[test]
+fn every_command_that_the_program_itself_advises_exists() {
+    let mut seen = 0;
+    for source in sources(&repository().join("orchestrator/src")) {
+        for line in source.lines().filter(|line| !line.contains("//")) {
+            let Some(command) = advised(line) else {
+                continue;
+            };
+            assert_eq!(refused(&command, true), None, "`{command}`");
+            seen += 1;
+        }
+    }
+    assert!(seen >= 10, "only {seen} commands were found");
+}
+
 #[test]
 fn commands_that_cannot_be_typed_are_noticed() {
     assert!(refused("portproof lab upp", true).is_some());

@@ -49,7 +49,7 @@ async fn put(bench: &Bench<'_>, session: &Session, bundle: &Bundle) -> Result<()
 fn is_refused(object: &ImportedObject) -> bool {
     matches!(
         object.outcome,
-        ImportOutcome::Conflict | ImportOutcome::Refused | ImportOutcome::Unknown
+        ImportOutcome::Conflict | ImportOutcome::Refused
     )
 }
 
