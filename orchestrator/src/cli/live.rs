@@ -1,6 +1,6 @@
 //! A run as it happens, line by line on standard error.
 
-use super::printer::Printer;
+use super::printer::{Printer, tame};
 use crate::run::dispatcher::Listener;
 use crate::run::event::{Event, EventKind, StepOutcome};
 use crate::verify::{CheckResult, Role};
@@ -27,7 +27,7 @@ impl Listener for Live {
             kind => line(kind),
         };
         if let Some(line) = line {
-            self.printer.text(&line);
+            self.printer.text(&tame(&line));
         }
     }
 }

@@ -54,7 +54,7 @@ impl Printer {
         let hint = hint
             .map(|hint| format!("\n  help: {hint}"))
             .unwrap_or_default();
-        self.line(&format!("error: {what}{hint}"));
+        self.line(&format!("error: {}{hint}", tame(what)));
     }
 
     /// A result for a program.
@@ -67,11 +67,11 @@ impl Printer {
 
     /// An error with all its causes, and what to do about it.
     pub(super) fn error(&self, error: &dyn Error, hint: Option<&str>) {
-        let mut text = format!("error: {error}");
+        let mut text = format!("error: {}", tame(&error.to_string()));
         let mut cause = error.source();
         while let Some(source) = cause {
             text.push_str("\n  cause: ");
-            text.push_str(&source.to_string());
+            text.push_str(&tame(&source.to_string()));
             cause = source.source();
         }
         if let Some(hint) = hint {
@@ -84,6 +84,14 @@ impl Printer {
     fn line(&self, text: &str) {
         let _ = writeln!(self.errors.lock(), "{text}");
     }
+}
+
+/// Text of clusters, programs and files without what could move a cursor or change a colour.
+pub(super) fn tame(text: &str) -> String {
+    text.replace(
+        |letter: char| letter.is_control() && !matches!(letter, '\n' | '\t'),
+        " ",
+    )
 }
 
 fn wants_color() -> bool {
@@ -101,5 +109,15 @@ impl Progress for Printer {
 
     fn note(&self, message: &str) {
         self.line(&format!("     {message}"));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cluster_cannot_repaint_the_terminal() {
+        assert_eq!(tame("a\u{1b}[2Jb\r\nc\td\u{7}"), "a [2Jb \nc\td ");
     }
 }

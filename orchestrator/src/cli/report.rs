@@ -34,7 +34,11 @@ impl Report {
                     .downcast_ref::<DirectoryError>()
                     .and_then(DirectoryError::hint)
                     .or_else(|| error.downcast_ref::<LogError>().and_then(LogError::hint));
-                printer.error(error.as_ref(), hint.as_deref());
+                let hint = hint.unwrap_or_else(|| {
+                    "`--runs DIR` names the directory that keeps runs; reports are written into that of the run"
+                        .to_owned()
+                });
+                printer.error(error.as_ref(), Some(&hint));
                 Exit::Usage
             }
         }

@@ -11,7 +11,7 @@ use crate::provider::existing::{self, AllowedContexts, Binding};
 use crate::provider::{ImagePullPolicy, Resolved, lab};
 use crate::report::ExitPolicy;
 use crate::run::directory::DEFAULT_ROOT;
-use crate::run::{RunEnd, RunRequest};
+use crate::run::{RunEnd, RunError, RunRequest};
 use crate::scenario::{ClusterSource, LabGateway, Scenario};
 use crate::verify::Role;
 use clap::Args;
@@ -77,7 +77,7 @@ impl Run {
         )) {
             Ok(Ok(end)) => report(&end, printer),
             Ok(Err(error)) => {
-                printer.error(&error, None);
+                printer.error(&error, hint(&error));
                 Exit::Unexpected
             }
             Err(error) => {
@@ -90,7 +90,7 @@ impl Run {
     /// Sorts the clusters by where they come from and makes the image ready; nothing is started yet.
     fn sources(&self, scenario: &Scenario, printer: &Printer) -> Result<Sources, Exit> {
         let mut lab = BTreeMap::new();
-        let mut existing = Vec::new();
+        let mut bindings = Vec::new();
         for (role, source) in &scenario.clusters {
             match source {
                 ClusterSource::Lab { gateway } => drop(lab.insert(role.clone(), *gateway)),
@@ -99,10 +99,12 @@ impl Run {
                     context,
                     gateway_class,
                 } => {
-                    existing.push(binding(role, kubeconfig.clone(), context, gateway_class));
+                    bindings.push(binding(role, kubeconfig.clone(), context, gateway_class));
                 }
             }
         }
+        // Told before anything is made for the run.
+        let existing = self.existing(bindings, printer)?;
         let material = if lab.is_empty() {
             None
         } else {
@@ -123,7 +125,17 @@ impl Run {
             existing,
             material,
             image,
-            allowed: self.allowed.clone(),
+        })
+    }
+
+    fn existing(&self, bindings: Vec<Binding>, printer: &Printer) -> Result<Vec<Resolved>, Exit> {
+        let allowed = AllowedContexts::with(self.allowed.clone());
+        let resolved = bindings
+            .into_iter()
+            .map(|binding| existing::resolve(binding, &allowed));
+        resolved.collect::<Result<_, _>>().map_err(|error| {
+            printer.error(&error, Some(&error.hint()));
+            error.exit()
         })
     }
 
@@ -184,23 +196,28 @@ pub(super) fn own_kubeconfig() -> PathBuf {
 /// Where the clusters of a run come from.
 struct Sources {
     lab: BTreeMap<Role, LabGateway>,
-    existing: Vec<Binding>,
+    existing: Vec<Resolved>,
     material: Option<LabMaterial>,
     image: String,
-    allowed: Vec<String>,
 }
 
 impl Sources {
     async fn resolve(self, printer: Printer) -> Result<Vec<Resolved>, Failure> {
-        let allowed = AllowedContexts::with(self.allowed);
-        let mut resolved = Vec::new();
-        for binding in self.existing {
-            resolved.push(existing::resolve(binding, &allowed)?);
-        }
+        let mut resolved = self.existing;
         if let Some(material) = &self.material {
             resolved.extend(lab::resolve(&self.lab, material, &kept_logs(), &printer).await?);
         }
         Ok(resolved)
+    }
+}
+
+/// What to do about a run that could not begin, where there is something to say.
+const fn hint(error: &RunError) -> Option<&'static str> {
+    match error {
+        RunError::Directory(_) | RunError::Log(_) => {
+            Some("`--runs DIR` or PORTPROOF_RUNS names a directory that you may write to")
+        }
+        RunError::Signals(_) => None,
     }
 }
 

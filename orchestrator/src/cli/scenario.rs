@@ -4,7 +4,7 @@ use super::printer::Printer;
 use crate::exit::Exit;
 use crate::scenario::{self, Scenario, ScenarioError};
 use clap::Args;
-use std::io;
+use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
 /// Options of `validate`.
@@ -35,13 +35,19 @@ impl Validate {
 /// Why a scenario file cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum LoadError {
-    /// It is not there, or no text.
+    /// It is not there, or not readable.
     #[error("the scenario file `{}` cannot be read", path.display())]
     Read {
         path: PathBuf,
         #[source]
         source: io::Error,
     },
+    /// It is no text.
+    #[error("the scenario file `{}` is not UTF-8 text: its byte {position} is none", path.display())]
+    NotText { path: PathBuf, position: usize },
+    /// It is longer than any scenario.
+    #[error("the scenario file `{}` is larger than {} MiB", path.display(), LIMIT >> 20)]
+    TooLarge { path: PathBuf },
     /// It says what no scenario says.
     #[error("the scenario is not valid")]
     Invalid(Box<ScenarioError>),
@@ -52,7 +58,8 @@ impl LoadError {
     pub(super) fn print(&self, printer: &Printer) -> Exit {
         match self {
             Self::Invalid(error) => printer.text(&error.render(printer.color())),
-            Self::Read { .. } => printer.error(
+            Self::NotText { .. } => printer.error(self, Some("save it as UTF-8, without a BOM")),
+            Self::Read { .. } | Self::TooLarge { .. } => printer.error(
                 self,
                 Some("name a scenario file; those that come with portproof are in `scenarios/`"),
             ),
@@ -61,12 +68,30 @@ impl LoadError {
     }
 }
 
+/// Largest scenario file, in bytes: an endless device ends here.
+const LIMIT: u64 = 4 << 20;
+
+fn read(file: &Path) -> Result<String, LoadError> {
+    let path = || file.to_owned();
+    let mut bytes = Vec::new();
+    std::fs::File::open(file)
+        .and_then(|open| open.take(LIMIT + 1).read_to_end(&mut bytes))
+        .map_err(|source| LoadError::Read {
+            path: path(),
+            source,
+        })?;
+    if bytes.len() as u64 > LIMIT {
+        return Err(LoadError::TooLarge { path: path() });
+    }
+    String::from_utf8(bytes).map_err(|error| LoadError::NotText {
+        path: path(),
+        position: error.utf8_error().valid_up_to() + 1,
+    })
+}
+
 /// Reads and checks a scenario file.
 pub(super) fn load(file: &Path) -> Result<Scenario, LoadError> {
-    let text = std::fs::read_to_string(file).map_err(|source| LoadError::Read {
-        path: file.to_owned(),
-        source,
-    })?;
+    let text = read(file)?;
     scenario::load(file, &text).map_err(|error| LoadError::Invalid(Box::new(error)))
 }
 

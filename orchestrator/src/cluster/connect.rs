@@ -137,7 +137,7 @@ async fn load(role: &Role, access: ClusterAccess) -> Result<(Config, ClusterAcce
         path: access.kubeconfig.clone(),
         source: Box::new(source),
     };
-    let mut file = Kubeconfig::read_from(&access.kubeconfig).map_err(unusable)?;
+    let mut file = read(&access.kubeconfig).map_err(unusable)?;
     never_prompt(&mut file);
     let context = choose_context(role, &access, &file)?;
     let proxied = names_a_proxy(&file, &context);
@@ -167,6 +167,21 @@ async fn load(role: &Role, access: ClusterAccess) -> Result<(Config, ClusterAcce
 /// The ledger outlives the working directory of the process that wrote it.
 fn absolute(path: &Path) -> PathBuf {
     std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
+}
+
+/// The client panics at a UTF-16 file that ends within a unit, so such a file never gets there.
+fn read(path: &Path) -> Result<Kubeconfig, KubeconfigError> {
+    let unreadable = |source| KubeconfigError::ReadConfig(source, path.to_owned());
+    let bytes = std::fs::read(path).map_err(unreadable)?;
+    let is_utf16 = bytes.starts_with(&[0xff, 0xfe]) || bytes.starts_with(&[0xfe, 0xff]);
+    if is_utf16 && !bytes.len().is_multiple_of(2) {
+        let torn = std::io::Error::new(
+            std::io::ErrorKind::InvalidData,
+            "UTF-16 that ends too early",
+        );
+        return Err(unreadable(torn));
+    }
+    Kubeconfig::read_from(path)
 }
 
 /// A credential plugin inherits stdin unless told not to, and then waits for a person who is not there.

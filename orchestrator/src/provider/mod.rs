@@ -86,7 +86,7 @@ impl ProviderError {
             Self::ContextNotAllowed {
                 context, allowed, ..
             } => format!(
-                "portproof creates and deletes objects there; if that is meant, allow `{context}` explicitly (allowed so far: {})",
+                "portproof creates and deletes objects there; if that is meant, pass `--allow-context {context}` (allowed so far: {})",
                 allowed.join(", ")
             ),
             Self::SameCluster { .. } => {

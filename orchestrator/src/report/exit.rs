@@ -89,7 +89,8 @@ impl Tally {
     }
 
     fn add_check(&mut self, check: &CheckResult) {
-        self.checked = true;
+        // A check that makes no sense there has proven nothing.
+        self.checked |= !matches!(check.verdict, Verdict::NotApplicable { .. });
         let must = check.level == Level::Must;
         match check.verdict {
             Verdict::Passed | Verdict::NotApplicable { .. } => {}
@@ -218,6 +219,15 @@ mod tests {
             Exit::Interrupted
         );
         assert_eq!(with([signal("SIGTERM")]), Exit::Terminated);
+    }
+
+    #[test]
+    fn a_run_in_which_no_check_was_applicable_claims_nothing() {
+        let kind = check(Verdict::NotApplicable { reason: reason() }, Level::Must);
+        assert_eq!(
+            exit(&[event(kind)], ExitPolicy::default()),
+            Exit::NothingSelected
+        );
     }
 
     #[test]

@@ -50,19 +50,18 @@ fn twice(result: &CheckResult) -> Vec<CheckResult> {
     both(result.clone(), result.clone())
 }
 
+const TENTH: WeightGoal = WeightGoal {
+    canary_share: 0.1,
+    tolerance: 0.02,
+    confidence: 0.95,
+};
+
 /// The canary's answers, scattered as a random balancer scatters them.
 fn scattered(percent: u32) -> CheckResult {
     let record = gateway::fixture::record(4_000, |index| {
         index.wrapping_mul(2_654_435_761) >> 16 & 0x3ff < percent * 1_024 / 100
     });
-    canary_weight(
-        &record,
-        &WeightGoal {
-            canary_share: 0.1,
-            tolerance: 0.02,
-            confidence: 0.95,
-        },
-    )
+    canary_weight(&record, &TENTH)
 }
 
 fn rolled_back(last_ms: u64, residual: u32) -> CheckResult {
@@ -143,35 +142,69 @@ pub(super) fn passing_run() -> Vec<Event> {
 }
 
 fn canary_weight_of_round_robin() -> CheckResult {
-    canary_weight(
-        &gateway::fixture::split(4_000, 10),
-        &WeightGoal {
-            canary_share: 0.1,
-            tolerance: 0.02,
-            confidence: 0.95,
-        },
-    )
+    canary_weight(&gateway::fixture::split(4_000, 10), &TENTH)
 }
 
 /// A run broken on purpose in which every kind of verdict occurs, with names and reasons that try to break out.
-#[expect(clippy::too_many_lines, reason = "a list of events")]
 pub(super) fn failing_run() -> Vec<Event> {
     let done = || StepOutcome::Completed;
     let (both_roles, b): (&[&str], &[&str]) = (&["a", "b"], &["b"]);
+    let not_set = ROLLBACK.skipped("the canary was not set");
+    let gone = StepOutcome::Error {
+        message: "the pod interpreter-7f9 is gone: not found".into(),
+    };
+    log(
+        &["route-weights-skewed on a", "tool-changed-in-transit on b"],
+        8,
+        vec![
+            ("stack", both_roles, 11_400, done(), vec![]),
+            ("carry", both_roles, 1_300, done(), altered()),
+            (
+                "traces",
+                both_roles,
+                30_200,
+                done(),
+                both(untraced(), lost()),
+            ),
+            (
+                "canary",
+                both_roles,
+                5_600,
+                done(),
+                both(scattered(16), saturated()),
+            ),
+            (
+                "rollback",
+                both_roles,
+                5_900,
+                done(),
+                both(rolled_back(134, 5), not_set),
+            ),
+            ("egress", both_roles, 9_100, done(), leaked()),
+            ("sandbox", b, 4_000, gone, vec![]),
+        ],
+    )
+}
+
+fn altered() -> Vec<CheckResult> {
     let mut carry = portability::fixture::carry();
     carry.target.objects[1]["spec"]["description"] = "<script>alert(1)</script>".into();
+    vec![import_identical(&carry)]
+}
+
+fn leaked() -> Vec<CheckResult> {
     let mut leak = egress::tests::good();
     leak[6].received = Some(true);
+    both(egress_basic(&egress::tests::good()), egress_basic(&leak))
+}
+
+fn saturated() -> CheckResult {
     let mut refused = gateway::fixture::split(4_000, 10);
     gateway::fixture::fail(&mut refused, 0..60, TrafficFailure::Dropped, None);
-    let saturated = canary_weight(
-        &refused,
-        &WeightGoal {
-            canary_share: 0.1,
-            tolerance: 0.02,
-            confidence: 0.95,
-        },
-    );
+    canary_weight(&refused, &TENTH)
+}
+
+fn untraced() -> CheckResult {
     let (transcript, mut trace) = (traces::fixture::transcript(), traces::fixture::trace());
     trace.spans.retain(|span| span.span_id != "server-0");
     trace
@@ -179,66 +212,20 @@ pub(super) fn failing_run() -> Vec<Event> {
         .iter_mut()
         .filter(|span| span.span_id == "code")
         .for_each(|span| span.parent_span_id.clear());
-    let untraced = plan_to_tool(
-        &[TracedTask {
-            transcript: &transcript,
-            trace: &trace,
-        }],
-        traces::fixture::CLUSTER,
-    );
-    let lost =
-        PLAN_TO_TOOL.error("the relay of cluster b broke off: \u{1b}[31mconnection reset\u{0}");
-    log(
-        &["route-weights-skewed on a", "tool-changed-in-transit on b"],
-        8,
-        vec![
-            ("stack", both_roles, 11_400, done(), vec![]),
-            (
-                "carry",
-                both_roles,
-                1_300,
-                done(),
-                vec![import_identical(&carry)],
-            ),
-            ("traces", both_roles, 30_200, done(), both(untraced, lost)),
-            (
-                "canary",
-                both_roles,
-                5_600,
-                done(),
-                both(scattered(16), saturated),
-            ),
-            (
-                "rollback",
-                both_roles,
-                5_900,
-                done(),
-                both(
-                    rolled_back(134, 5),
-                    ROLLBACK.skipped("the canary was not set"),
-                ),
-            ),
-            (
-                "egress",
-                both_roles,
-                9_100,
-                done(),
-                both(egress_basic(&egress::tests::good()), egress_basic(&leak)),
-            ),
-            (
-                "sandbox",
-                b,
-                4_000,
-                StepOutcome::Error {
-                    message: "the pod interpreter-7f9 is gone: not found".into(),
-                },
-                vec![],
-            ),
-        ],
-    )
+    let task = TracedTask {
+        transcript: &transcript,
+        trace: &trace,
+    };
+    plan_to_tool(&[task], traces::fixture::CLUSTER)
 }
 
-#[expect(clippy::too_many_lines, reason = "a list of events")]
+fn lost() -> CheckResult {
+    PLAN_TO_TOOL.error("the relay of cluster b broke off: \u{1b}[31mconnection reset\u{0}")
+}
+
+/// Events with the milliseconds at which they happened.
+type Kinds = Vec<(i64, EventKind)>;
+
 fn log(faults: &[&str], exit_code: u8, script: Script) -> Vec<Event> {
     let mut kinds = vec![
         (0, started(faults)),
@@ -247,71 +234,76 @@ fn log(faults: &[&str], exit_code: u8, script: Script) -> Vec<Event> {
     ];
     let mut clock = 200;
     for (id, roles, length, outcome, checks) in script {
-        let step = id.to_owned();
-        kinds.push((
-            clock,
-            EventKind::StepStarted {
-                step: step.clone(),
-                roles: roles.iter().map(|name| role(name)).collect(),
-            },
-        ));
-        let message = format!("{id} is under way");
-        kinds.push((
-            clock + 50,
-            EventKind::StepProgress {
-                step: step.clone(),
-                role: Some(role(roles[0])),
-                message,
-            },
-        ));
+        kinds.extend(begun(id, roles, clock));
         clock += length;
-        for check in checks {
-            kinds.push((
-                clock,
-                EventKind::CheckFinished {
-                    step: step.clone(),
-                    check: Box::new(check),
-                },
-            ));
-        }
-        let elapsed_ms = length.unsigned_abs();
-        kinds.push((
-            clock,
-            EventKind::StepFinished {
-                step,
-                elapsed_ms,
-                outcome,
-            },
-        ));
+        kinds.extend(ended(id, clock, length, outcome, checks));
     }
+    kinds.extend(closed(exit_code, clock));
+    (1..)
+        .zip(kinds)
+        .map(|(seq, (milliseconds, kind))| at(seq, milliseconds, kind))
+        .collect()
+}
+
+fn begun(id: &str, roles: &[&str], clock: i64) -> Kinds {
+    let started = EventKind::StepStarted {
+        step: id.to_owned(),
+        roles: roles.iter().map(|name| role(name)).collect(),
+    };
+    let progress = EventKind::StepProgress {
+        step: id.to_owned(),
+        role: Some(role(roles[0])),
+        message: format!("{id} is under way"),
+    };
+    vec![(clock, started), (clock + 50, progress)]
+}
+
+fn ended(
+    id: &str,
+    clock: i64,
+    length: i64,
+    outcome: StepOutcome,
+    checks: Vec<CheckResult>,
+) -> Kinds {
+    let verdicts = checks.into_iter().map(|check| EventKind::CheckFinished {
+        step: id.to_owned(),
+        check: Box::new(check),
+    });
+    let finished = EventKind::StepFinished {
+        step: id.to_owned(),
+        elapsed_ms: length.unsigned_abs(),
+        outcome,
+    };
+    verdicts
+        .chain([finished])
+        .map(|kind| (clock, kind))
+        .collect()
+}
+
+/// Clean-up, which leaves something behind after a bad run, and the end.
+fn closed(exit_code: u8, clock: i64) -> Kinds {
     let left = if exit_code == 0 {
         vec![]
     } else {
         vec!["b: Namespace portproof-r7k2m9x4".to_owned()]
     };
-    kinds.push((clock, EventKind::CleanupStarted));
-    kinds.push((
-        clock + 2_300,
-        EventKind::CleanupFinished {
-            removed: 11,
-            by_agent: 27,
-            left,
-            draining: Vec::new(),
-            notes: Vec::new(),
-            elapsed_ms: 2_300,
-        },
-    ));
-    kinds.push((
-        clock + 2_310,
-        EventKind::RunFinished {
-            exit_code,
-            elapsed_ms: (clock + 2_310).unsigned_abs(),
-        },
-    ));
-    (1..)
-        .zip(kinds)
-        .map(|(seq, (milliseconds, kind))| at(seq, milliseconds, kind))
-        .collect()
+    let cleaned = EventKind::CleanupFinished {
+        removed: 11,
+        by_agent: 27,
+        left,
+        draining: Vec::new(),
+        notes: Vec::new(),
+        elapsed_ms: 2_300,
+    };
+    let finished = EventKind::RunFinished {
+        exit_code,
+        elapsed_ms: (clock + 2_310).unsigned_abs(),
+    };
+    vec![
+        (clock, EventKind::CleanupStarted),
+        (clock + 2_300, cleaned),
+        (clock + 2_310, finished),
+    ]
 }
 
 fn started(faults: &[&str]) -> EventKind {

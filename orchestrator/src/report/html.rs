@@ -1,5 +1,6 @@
 //! One self-contained page: no script, no font, no picture from elsewhere.
 
+use super::attention::{Attention, Subject, advice, attention};
 use super::chart;
 use super::summary::{Cleanup, RunSummary, StepSummary};
 use super::words::{evidence_class, seconds};
@@ -58,10 +59,17 @@ pub fn html(run: &RunSummary) -> Result<String, HtmlError> {
         timeline: safe(chart::steps(&run.steps)),
         steps: run.steps.iter().map(StepView::of).collect(),
         cleanup: run.cleanup.as_ref().map(cleanup_sentence),
+        attention: attention(run).into_iter().map(Into::into).collect(),
     };
-    Ok(environment
+    let text = environment
         .get_template("report.html")?
-        .render(Serde(&page))?)
+        .render(Serde(&page))?;
+    Ok(text.replace(is_stray, " "))
+}
+
+/// Control characters of strangers show as boxes at best; line feeds are the template's own.
+fn is_stray(letter: char) -> bool {
+    letter.is_control() && letter != '\n'
 }
 
 /// Everything the template speaks of.
@@ -79,6 +87,7 @@ struct Page<'a> {
     timeline: minijinja::Value,
     steps: Vec<StepView<'a>>,
     cleanup: Option<String>,
+    attention: Vec<AttentionView>,
 }
 
 /// How many checks reached a verdict.
@@ -86,6 +95,41 @@ struct Page<'a> {
 struct CountView {
     chip: Chip,
     count: usize,
+}
+
+/// One line of what needs attention first.
+#[derive(Serialize)]
+struct AttentionView {
+    chip: Chip,
+    subject: String,
+    anchor: Option<String>,
+    place: String,
+    reason: String,
+    advice: String,
+}
+
+impl From<Attention> for AttentionView {
+    fn from(it: Attention) -> Self {
+        let (subject, anchor) = match it.subject {
+            Subject::Check(id) => (id.clone(), Some(anchor(&id))),
+            Subject::Step(id) => (format!("step {id}"), None),
+            Subject::Run => ("the run".to_owned(), None),
+            Subject::Cleanup => ("clean-up".to_owned(), None),
+        };
+        Self {
+            chip: chip(it.word),
+            subject,
+            anchor,
+            place: it.place,
+            reason: it.reason,
+            advice: it.advice,
+        }
+    }
+}
+
+/// Where a check stands on the page.
+fn anchor(id: &str) -> String {
+    id.replace('/', "-")
 }
 
 fn safe(markup: String) -> minijinja::Value {
@@ -115,6 +159,7 @@ fn chip(word: &str) -> Chip {
         "failed" => ("✕", "failed"),
         "error" => ("!", "error"),
         "inconclusive" => ("?", "inconclusive"),
+        "left behind" => ("!", "inconclusive"),
         "skipped" => ("–", "none"),
         _ => ("∅", "none"),
     };
@@ -163,6 +208,7 @@ struct Panel {
     place: String,
     chip: Chip,
     reason: Option<String>,
+    advice: Option<&'static str>,
     facts: Vec<Fact>,
     chart: Option<minijinja::Value>,
     class: &'static str,
@@ -172,15 +218,9 @@ struct Panel {
 
 fn families(run: &RunSummary, columns: &[Option<Role>]) -> Result<Vec<FamilyView>, HtmlError> {
     let mut families: Vec<FamilyView> = Vec::new();
-    let mut ids: Vec<&str> = Vec::new();
-    for entry in &run.checks {
-        let id = entry.result.id.as_str();
-        if ids.contains(&id) {
-            continue;
-        }
-        ids.push(id);
+    for id in run.ids() {
         let view = check_view(run, id, columns)?;
-        let name = entry.result.family();
+        let name = id.split('/').next().unwrap_or(id);
         match families.iter_mut().find(|family| family.name == name) {
             Some(family) => family.checks.push(view),
             None => families.push(FamilyView {
@@ -202,11 +242,10 @@ fn check_view(
         .iter()
         .filter(|entry| entry.result.id == id)
         .collect();
-    let on = |column: &Option<Role>| entries.iter().find(|entry| entry.result.role == *column);
     let first = entries.first().map(|entry| &entry.result);
     Ok(CheckView {
         id: id.to_owned(),
-        anchor: id.replace('/', "-"),
+        anchor: anchor(id),
         claim: first.map_or_else(String::new, |check| check.claim.clone()),
         level: if first.is_some_and(|check| check.level == Level::Must) {
             "MUST"
@@ -215,7 +254,10 @@ fn check_view(
         },
         cells: columns
             .iter()
-            .map(|column| on(column).map(|entry| chip(entry.result.verdict.word())))
+            .map(|column| {
+                run.verdict(id, column.as_ref())
+                    .map(|verdict| chip(verdict.word()))
+            })
             .collect(),
         panels: entries
             .iter()
@@ -239,6 +281,7 @@ fn panel(check: &CheckResult, step: &str) -> Result<Panel, HtmlError> {
         ),
         chip: chip(check.verdict.word()),
         reason: check.verdict.reason().map(str::to_owned),
+        advice: advice(check),
         facts: check.facts.clone(),
         chart: chart::of(check).map(safe),
         class: evidence_class(check.evidence_class),

@@ -3,6 +3,7 @@
 //! [`summary`] folds the events into one model; every format is a function of it. What clusters and users wrote is
 //! untrusted text in each of them.
 
+mod attention;
 mod chart;
 mod exit;
 mod html;

@@ -1,8 +1,11 @@
 //! The model of a run that every report renders: the events, folded.
 
-use super::words::{join, list_roles, seconds};
-use crate::run::event::{Event, EventKind, StepOutcome};
-use crate::verify::{CheckResult, Role, Verdict};
+mod fold;
+mod headline;
+
+use super::words::severity;
+use crate::run::event::StepOutcome;
+use crate::verify::{CheckResult, Role, Verdict, catalogue};
 use jiff::Timestamp;
 use serde::Serialize;
 use std::collections::BTreeSet;
@@ -35,7 +38,8 @@ pub struct RunSummary {
     pub clusters: Vec<ClusterSummary>,
     /// The steps, in the order they began.
     pub steps: Vec<StepSummary>,
-    /// The verdicts, in the order they were reached.
+    /// The verdicts: by check in the order of the catalogue, then by role, verdicts over all clusters last. Clusters are
+    /// looked at side by side, so the order in which verdicts were reached differs from run to run.
     pub checks: Vec<CheckEntry>,
     /// How many checks reached which verdict.
     pub counts: Counts,
@@ -85,6 +89,23 @@ pub struct CheckEntry {
     pub step: String,
     /// The verdict.
     pub result: CheckResult,
+}
+
+impl CheckEntry {
+    /// Where it stands in a report. A check that this version does not know stands behind those it knows; a check that was
+    /// asked twice of one cluster keeps the order of the steps.
+    fn place(&self) -> (usize, String, bool, Option<Role>) {
+        let known = catalogue::ALL
+            .iter()
+            .position(|check| check.id == self.result.id);
+        let role = self.result.role.clone();
+        (
+            known.unwrap_or(catalogue::ALL.len()),
+            self.result.id.clone(),
+            role.is_none(),
+            role,
+        )
+    }
 }
 
 /// How many checks reached which verdict.
@@ -139,148 +160,6 @@ impl Cleanup {
 }
 
 impl RunSummary {
-    /// Folds the events of one run.
-    pub fn of(events: &[Event]) -> Self {
-        let mut summary = Self::default();
-        for event in events {
-            summary.add(event);
-        }
-        summary
-            .clusters
-            .sort_by(|one, other| one.role.cmp(&other.role));
-        summary
-    }
-
-    #[expect(clippy::too_many_lines, reason = "one arm for each kind of event")]
-    fn add(&mut self, event: &Event) {
-        let offset_ms = self.offset_ms(event.at);
-        self.elapsed_ms = self.elapsed_ms.max(offset_ms);
-        match &event.kind {
-            EventKind::RunStarted { .. } => self.start(event),
-            EventKind::ClusterResolved {
-                role,
-                uid,
-                kubernetes,
-                provider,
-                gateway_class,
-            } => {
-                self.clusters.push(ClusterSummary {
-                    role: role.clone(),
-                    uid: uid.clone(),
-                    kubernetes: kubernetes.clone(),
-                    provider: provider.clone(),
-                    gateway_class: gateway_class.clone(),
-                });
-            }
-            EventKind::StepStarted { step, roles } => self.start_step(step, roles, offset_ms),
-            EventKind::StepProgress {
-                step,
-                role,
-                message,
-            } => self.progress(step, role.as_ref(), message),
-            EventKind::CheckFinished { step, check } => self.check(step, check),
-            EventKind::StepFinished {
-                step,
-                elapsed_ms,
-                outcome,
-            } => {
-                // A step that was skipped never began.
-                if self.step(step).is_none() {
-                    self.start_step(step, &[], offset_ms);
-                }
-                if let Some(found) = self.step(step) {
-                    found.elapsed_ms = *elapsed_ms;
-                    found.outcome = Some(outcome.clone());
-                }
-            }
-            EventKind::Interrupted { signal } => {
-                self.interrupted.get_or_insert_with(|| signal.clone());
-            }
-            EventKind::CleanupFinished {
-                removed,
-                by_agent,
-                left,
-                draining,
-                notes,
-                elapsed_ms,
-            } => {
-                self.cleanup = Some(Cleanup {
-                    removed: *removed,
-                    by_agent: *by_agent,
-                    left: left.clone(),
-                    draining: draining.clone(),
-                    notes: notes.clone(),
-                    elapsed_ms: *elapsed_ms,
-                });
-            }
-            EventKind::CleanupStarted => {}
-            EventKind::RunFinished {
-                exit_code,
-                elapsed_ms,
-            } => {
-                self.exit_code = Some(*exit_code);
-                self.elapsed_ms = *elapsed_ms;
-            }
-        }
-    }
-
-    fn start(&mut self, event: &Event) {
-        if let EventKind::RunStarted {
-            run_id,
-            version,
-            scenario,
-            description,
-            scenario_digest,
-            faults,
-            ..
-        } = &event.kind
-        {
-            self.run_id.clone_from(run_id);
-            self.version.clone_from(version);
-            self.scenario.clone_from(scenario);
-            self.description.clone_from(description);
-            self.scenario_digest.clone_from(scenario_digest);
-            self.faults.clone_from(faults);
-            self.started_at = Some(event.at);
-        }
-    }
-
-    fn offset_ms(&self, at: Timestamp) -> u64 {
-        self.started_at.map_or(0, |start| {
-            u64::try_from(at.duration_since(start).as_millis()).unwrap_or_default()
-        })
-    }
-
-    fn step(&mut self, id: &str) -> Option<&mut StepSummary> {
-        self.steps.iter_mut().find(|step| step.id == id)
-    }
-
-    fn start_step(&mut self, id: &str, roles: &[Role], offset_ms: u64) {
-        self.steps.push(StepSummary {
-            id: id.to_owned(),
-            roles: roles.to_vec(),
-            offset_ms,
-            elapsed_ms: 0,
-            outcome: None,
-            progress: Vec::new(),
-        });
-    }
-
-    fn progress(&mut self, step: &str, role: Option<&Role>, message: &str) {
-        let line = role.map_or_else(|| message.to_owned(), |role| format!("{role}: {message}"));
-        if let Some(step) = self.step(step) {
-            step.progress.push(line);
-        }
-    }
-
-    fn check(&mut self, step: &str, check: &CheckResult) {
-        *self.counts.of(&check.verdict) += 1;
-        self.checks.push(CheckEntry {
-            step: step.to_owned(),
-            result: check.clone(),
-        });
-    }
-
     /// Verdicts of one kind.
     pub fn with(&self, wanted: impl Fn(&Verdict) -> bool) -> impl Iterator<Item = &CheckResult> {
         self.checks
@@ -289,11 +168,19 @@ impl RunSummary {
             .filter(move |check| wanted(&check.verdict))
     }
 
-    /// Ids of the checks that failed, each once.
-    pub fn failed_ids(&self) -> BTreeSet<&str> {
-        self.with(|verdict| matches!(verdict, Verdict::Failed { .. }))
-            .map(|check| check.id.as_str())
-            .collect()
+    /// The verdict of a check on a cluster, or over all of them: the worst, where several steps asked for it.
+    pub fn verdict(&self, id: &str, role: Option<&Role>) -> Option<&Verdict> {
+        self.with(|_| true)
+            .filter(|check| check.id == id && check.role.as_ref() == role)
+            .map(|check| &check.verdict)
+            .min_by_key(|verdict| severity(verdict))
+    }
+
+    /// Ids of the checks that have a verdict, each once, in the order of the report.
+    pub fn ids(&self) -> Vec<&str> {
+        let mut ids: Vec<_> = self.with(|_| true).map(|check| check.id.as_str()).collect();
+        ids.dedup();
+        ids
     }
 
     /// Whether the log ends before the run does: what passed until then proves only itself.
@@ -301,68 +188,12 @@ impl RunSummary {
         !self.run_id.is_empty() && self.exit_code.is_none()
     }
 
-    /// The run in one sentence, the worst first.
-    pub fn headline(&self) -> String {
-        if let Some(signal) = &self.interrupted {
-            return format!(
-                "The run was interrupted by {signal}; this report holds what it had found until then."
-            );
-        }
-        let named = |wanted: fn(&Verdict) -> bool| {
-            join(&self.with(wanted).map(spoken).collect::<Vec<_>>(), 3)
-        };
-        let Counts {
-            passed,
-            failed,
-            inconclusive,
-            error,
-            skipped,
-            ..
-        } = self.counts;
-        let broken: Vec<_> = self
-            .steps
-            .iter()
-            .filter(|step| matches!(step.outcome, Some(StepOutcome::Error { .. })))
-            .collect();
-        match (failed, inconclusive + error, broken.first(), skipped) {
-            (1.., _, _, _) => format!(
-                "It does not hold: {} failed.",
-                named(|verdict| matches!(verdict, Verdict::Failed { .. }))
-            ),
-            (_, 1.., _, _) => format!(
-                "No verdict: {} could not be decided.",
-                named(|verdict| matches!(
-                    verdict,
-                    Verdict::Inconclusive { .. } | Verdict::Error { .. }
-                ))
-            ),
-            (_, _, Some(step), _) => format!(
-                "No verdict: the step {} failed before there was evidence.",
-                step.id
-            ),
-            _ if self.broke_off() => format!(
-                "No verdict: the run did not end. {passed} checks had passed where its log breaks off."
-            ),
-            (_, _, _, 1..) => format!(
-                "What ran passed, but {} did not run.",
-                named(|verdict| matches!(verdict, Verdict::Skipped { .. }))
-            ),
-            _ if passed == 0 => "Nothing was checked.".to_owned(),
-            _ => format!(
-                "Everything holds: {passed} checks passed{} in {}.",
-                list_roles(&self.clusters),
-                seconds(self.elapsed_ms)
-            ),
-        }
+    /// Ids of the checks that failed, each once.
+    pub fn failed_ids(&self) -> BTreeSet<&str> {
+        self.with(|verdict| matches!(verdict, Verdict::Failed { .. }))
+            .map(|check| check.id.as_str())
+            .collect()
     }
-}
-
-/// `gateway/rollback on b`.
-fn spoken(check: &CheckResult) -> String {
-    check.role.as_ref().map_or_else(
-        || check.id.clone(),
-        |role| format!("{} on {role}", check.id),
-    )
 }
 
 impl Counts {

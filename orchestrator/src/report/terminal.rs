@@ -1,10 +1,11 @@
 //! The report in a terminal: what went wrong first, with its reason and facts, then the whole matrix.
 
+use super::attention::advice;
 use super::summary::RunSummary;
 use super::words::{evidence_class, plain, seconds, severity};
 use crate::run::event::StepOutcome;
 use crate::verify::{CheckResult, Level, Role, Verdict};
-use comfy_table::{ContentArrangement, LineStyle, Table, TableStyle};
+use comfy_table::{ColumnConstraint, ContentArrangement, LineStyle, Table, TableStyle};
 use std::fmt::Write as _;
 
 /// How the terminal wants it.
@@ -24,6 +25,9 @@ impl Default for TerminalStyle {
         }
     }
 }
+
+/// Width below which a table says nothing any more.
+const NARROWEST: u16 = 44;
 
 const RED: &str = "31";
 const GREEN: &str = "32";
@@ -111,6 +115,9 @@ fn explain(check: &CheckResult, style: TerminalStyle, out: &mut String) {
         out,
         &format!("  {}", plain(check.verdict.reason().unwrap_or_default())),
     );
+    if let Some(advice) = advice(check) {
+        line(out, &format!("  next: {advice}"));
+    }
     let widest = check
         .facts
         .iter()
@@ -135,16 +142,20 @@ fn matrix(run: &RunSummary, style: TerminalStyle) -> String {
     table
         .load_style(TableStyle::new().header_separator(rule).bottom_border(rule))
         .set_content_arrangement(ContentArrangement::Dynamic)
-        .set_width(style.width);
+        .set_width(style.width.max(NARROWEST));
     let mut header = vec!["check".to_owned()];
     header.extend(roles.iter().map(ToString::to_string));
     header.extend(across.then(|| "across".to_owned()));
     table.set_header(header);
-    for id in ids(run) {
+    for id in run.ids() {
         let mut row = vec![plain(id)];
         row.extend(roles.iter().map(|role| cell(run, id, Some(role))));
         row.extend(across.then(|| cell(run, id, None)));
         table.add_row(row);
+    }
+    // Where the terminal is narrow ids may break, verdicts may not.
+    for column in table.column_iter_mut().skip(1) {
+        column.set_constraint(ColumnConstraint::ContentWidth);
     }
     // Escape sequences go in after the layout: they have no width.
     table
@@ -154,24 +165,9 @@ fn matrix(run: &RunSummary, style: TerminalStyle) -> String {
         .join("\n")
 }
 
-/// Ids of the checks in the order of their first verdict.
-fn ids(run: &RunSummary) -> Vec<&str> {
-    let mut ids: Vec<&str> = Vec::new();
-    for entry in &run.checks {
-        if !ids.contains(&entry.result.id.as_str()) {
-            ids.push(&entry.result.id);
-        }
-    }
-    ids
-}
-
 fn cell(run: &RunSummary, id: &str, role: Option<&Role>) -> String {
-    let found = run
-        .checks
-        .iter()
-        .map(|entry| &entry.result)
-        .find(|check| check.id == id && check.role.as_ref() == role);
-    found.map_or_else(|| "·".to_owned(), |check| check.verdict.word().to_owned())
+    run.verdict(id, role)
+        .map_or_else(|| "·".to_owned(), |verdict| verdict.word().to_owned())
 }
 
 fn color_words(row: &str, style: TerminalStyle) -> String {
@@ -184,12 +180,14 @@ fn color_words(row: &str, style: TerminalStyle) -> String {
     ];
     words
         .into_iter()
-        .fold(row.trim_end().to_owned(), |row, (word, code)| {
+        .fold(format!("{} ", row.trim_end()), |row, (word, code)| {
             row.replace(
                 &format!(" {word} "),
                 &format!(" {} ", painted(word, code, style)),
             )
         })
+        .trim_end()
+        .to_owned()
 }
 
 fn footer(run: &RunSummary, style: TerminalStyle, out: &mut String) {

@@ -1,6 +1,9 @@
-use super::fixture::{failing_run, passing_run};
+use super::fixture::{event, failing_run, passing_run};
 use super::*;
 use crate::exit::Exit;
+use crate::run::event::{Event, EventKind};
+use crate::verify::catalogue::CANARY_WEIGHT;
+use crate::verify::{CheckResult, Role, Verdict};
 
 fn summaries() -> [RunSummary; 2] {
     [
@@ -40,6 +43,39 @@ fn a_terminal_shows_what_went_wrong_first() {
     insta::assert_snapshot!(
         "terminal_failing",
         terminal(&failing, TerminalStyle::default())
+    );
+}
+
+#[test]
+fn a_narrow_terminal_breaks_no_verdict() {
+    let run = RunSummary::of(&failing_run());
+    let wide = terminal(&run, TerminalStyle::default());
+    for width in [1, 20, 45, 60] {
+        let style = TerminalStyle {
+            width,
+            ..TerminalStyle::default()
+        };
+        let narrow = terminal(&run, style);
+        for word in ["failed", "inconclusive", "skipped", "across"] {
+            let count = |text: &str| text.matches(word).count();
+            assert_eq!(count(&narrow), count(&wide), "{word} at {width}");
+        }
+    }
+}
+
+#[test]
+fn the_last_verdict_of_a_row_is_coloured_too() {
+    let style = TerminalStyle {
+        color: true,
+        ..TerminalStyle::default()
+    };
+    let text = terminal(&RunSummary::of(&passing_run()), style);
+    let row = text
+        .lines()
+        .find(|line| line.contains("portability/output-consistent"));
+    assert!(
+        row.unwrap().ends_with("\u{1b}[32mpassed\u{1b}[0m"),
+        "{row:?}"
     );
 }
 
@@ -111,6 +147,69 @@ fn the_page_is_self_contained() {
 }
 
 #[test]
+fn verdicts_stand_in_one_order_in_whatever_order_they_were_reached() {
+    let mut shuffled = passing_run();
+    let checks: Vec<_> = (0..shuffled.len())
+        .filter(|index| matches!(shuffled[*index].kind, EventKind::CheckFinished { .. }))
+        .collect();
+    for (one, other) in checks
+        .iter()
+        .zip(checks.iter().rev())
+        .take(checks.len() / 2)
+    {
+        let kind = shuffled[*one].kind.clone();
+        shuffled[*one].kind = std::mem::replace(&mut shuffled[*other].kind, kind);
+    }
+    let order = |events: &[Event]| -> Vec<_> {
+        let run = RunSummary::of(events);
+        let place = |check: &CheckResult| (check.id.clone(), check.role.clone());
+        run.with(|_| true).map(place).collect()
+    };
+    assert_eq!(order(&shuffled), order(&passing_run()));
+}
+
+#[test]
+fn of_a_check_that_was_asked_twice_the_table_shows_the_worst() {
+    let mut events = passing_run();
+    let failed = CANARY_WEIGHT.decided(
+        Verdict::Failed { reason: "x".into() },
+        Vec::new(),
+        serde_json::Value::Null,
+    );
+    events.push(event(EventKind::CheckFinished {
+        step: "canary-again".into(),
+        check: Box::new(failed.on(&Role::new("a").unwrap())),
+    }));
+    let run = RunSummary::of(&events);
+    let text = terminal(&run, TerminalStyle::default());
+    let row = text
+        .lines()
+        .find(|line| line.contains("gateway/canary-weight  "))
+        .unwrap();
+    assert!(row.contains("failed"), "{row}");
+}
+
+#[test]
+fn every_disclosure_has_one_triangle() {
+    let page = html(&summaries()[1]).unwrap();
+    assert!(page.contains("summary { list-style: none; }"));
+}
+
+#[test]
+fn the_page_says_first_what_failed_why_and_what_to_do() {
+    let page = html(&summaries()[1]).unwrap();
+    let at = |text: &str| page.find(text).unwrap_or_else(|| panic!("no `{text}`"));
+    assert!(at("<h1>") < at("What needs attention"));
+    assert!(at("What needs attention") < at("What was checked"));
+    assert!(page.contains("portproof cleanup r7k2m9x4"));
+    assert!(
+        !html(&summaries()[0])
+            .unwrap()
+            .contains("What needs attention")
+    );
+}
+
+#[test]
 fn strangers_cannot_write_markup_into_the_page() {
     let page = html(&summaries()[1]).unwrap();
     assert!(
@@ -156,7 +255,7 @@ fn the_worst_decides_the_headline() {
     );
     assert_eq!(
         failing.headline(),
-        "It does not hold: portability/import-identical, traces/plan-to-tool on a, gateway/canary-weight on a and 2 more failed."
+        "It does not hold: portability/import-identical, gateway/canary-weight on a, gateway/rollback on a and 2 more failed."
     );
     assert_eq!(RunSummary::of(&[]).headline(), "Nothing was checked.");
 }

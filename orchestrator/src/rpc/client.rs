@@ -9,7 +9,7 @@ use super::request::{
     StackPlan, TaskOrder, TeardownReport,
 };
 use crate::verify::evidence::{
-    EgressObservation, RuntimeEvidence, SplitChange, TaskTranscript, TrafficRecord,
+    EgressObservation, ImportOutcome, RuntimeEvidence, SplitChange, TaskTranscript, TrafficRecord,
 };
 use portproof_proto::CHUNK_BYTES;
 use portproof_proto::bundle::{self, Bundle, BundleError};
@@ -183,11 +183,10 @@ impl AgentClient {
             while let Some(event) = events.next().await? {
                 complete |= convert::import_event(event, &mut report);
             }
-            if complete {
-                Ok(report)
-            } else {
-                Err(RpcError::Truncated { call })
+            if !complete {
+                return Err(RpcError::Truncated { call });
             }
+            known(call, report)
         })
         .await
     }
@@ -322,5 +321,44 @@ impl AgentClient {
     /// See [`RpcError`].
     pub async fn relay(&self) -> Result<Relay, RpcError> {
         Relay::start(self.client.clone()).await
+    }
+}
+
+/// The report, unless it holds an outcome that this version does not know: nothing can be built on such an import.
+fn known(call: &'static str, report: ImportReport) -> Result<ImportReport, RpcError> {
+    let unknown = report
+        .objects
+        .iter()
+        .find(|object| object.outcome == ImportOutcome::Unknown);
+    match unknown {
+        Some(object) => Err(RpcError::Protocol {
+            call,
+            what: format!("an outcome of {} that is not known", object.object),
+        }),
+        None => Ok(report),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::verify::evidence::ImportedObject;
+
+    #[test]
+    fn an_import_with_an_outcome_that_is_not_known_is_trouble() {
+        let object = ImportedObject {
+            object: "Tool/x".into(),
+            outcome: ImportOutcome::Unknown,
+            reason: String::new(),
+            source: None,
+            request: None,
+            admitted: None,
+        };
+        let report = ImportReport {
+            objects: vec![object],
+            ..ImportReport::default()
+        };
+        let error = known("Import", report).unwrap_err();
+        assert!(error.to_string().contains("Tool/x"), "{error}");
     }
 }

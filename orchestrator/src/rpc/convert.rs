@@ -161,14 +161,15 @@ fn imported(object: String, outcome: ImportOutcome, result: v1::ImportResult) ->
     }
 }
 
-/// An outcome that the contract does not name is a refusal: nothing is known to have been created.
+/// An outcome that the contract does not name says nothing: neither that the object was created nor that it was refused.
 const fn import_outcome(outcome: v1::import_result::Outcome) -> ImportOutcome {
     use v1::import_result::Outcome;
     match outcome {
         Outcome::Created => ImportOutcome::Created,
         Outcome::Present => ImportOutcome::Present,
         Outcome::Conflict => ImportOutcome::Conflict,
-        Outcome::Refused | Outcome::Unspecified => ImportOutcome::Refused,
+        Outcome::Refused => ImportOutcome::Refused,
+        Outcome::Unspecified => ImportOutcome::Unknown,
     }
 }
 

@@ -8,14 +8,13 @@ use opentelemetry_proto::tonic::trace::v1 as otlp;
 use prost::Message as _;
 use serde_json::Value;
 use std::collections::BTreeMap;
-use std::collections::btree_map::Entry;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::watch;
 
-type Traces = BTreeMap<String, BTreeMap<String, Span>>;
+type Traces = BTreeMap<String, Vec<Span>>;
 
-/// Every span that arrived, deduplicated by span id: OTLP may deliver twice.
+/// Every span that arrived, once: OTLP may deliver twice. Different spans under one id are both kept, for the rules to notice.
 #[derive(Debug, Default)]
 pub struct SpanStore {
     traces: Mutex<Traces>,
@@ -40,8 +39,8 @@ impl SpanStore {
         let mut new = 0;
         for span in spans {
             let trace = traces.entry(span.trace_id.clone()).or_default();
-            if let Entry::Vacant(place) = trace.entry(span.span_id.clone()) {
-                place.insert(span);
+            if !trace.contains(&span) {
+                trace.push(span);
                 new += 1;
             }
         }
@@ -86,15 +85,12 @@ impl SpanStore {
         let traces = self.traces();
         let others = traces.iter().filter(|(id, _)| *id != trace_id);
         others
-            .flat_map(|(_, spans)| spans.values().cloned())
+            .flat_map(|(_, spans)| spans.iter().cloned())
             .collect()
     }
 
     fn trace(&self, trace_id: &str) -> Vec<Span> {
-        self.traces()
-            .get(trace_id)
-            .map(|spans| spans.values().cloned().collect())
-            .unwrap_or_default()
+        self.traces().get(trace_id).cloned().unwrap_or_default()
     }
 
     fn traces(&self) -> MutexGuard<'_, Traces> {

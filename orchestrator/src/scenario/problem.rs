@@ -10,6 +10,10 @@ use std::path::{Path, PathBuf};
 
 /// Width of rendered problems, in columns.
 const WIDTH: usize = 100;
+/// Longest line of a file that is shown, in bytes.
+const WIDEST: usize = 400;
+/// Longest text of a problem, in characters: it may quote the file.
+const LONGEST: usize = 300;
 
 /// One thing that is wrong.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -57,6 +61,9 @@ pub struct ScenarioError {
 impl ScenarioError {
     pub(super) fn new(path: &Path, text: &str, mut problems: Vec<Problem>) -> Self {
         problems.sort_by_key(|problem| problem.place);
+        for problem in &mut problems {
+            problem.what = shortened(&problem.what);
+        }
         let source =
             NamedSource::new(path.display().to_string(), text.to_owned()).with_language("yaml");
         Self {
@@ -68,6 +75,9 @@ impl ScenarioError {
 
     /// All problems with their lines of the file, for a terminal.
     pub fn render(&self, color: bool) -> String {
+        if self.source.inner().lines().any(|line| line.len() > WIDEST) {
+            return self.without_lines();
+        }
         let theme = if color {
             GraphicalTheme::unicode()
         } else {
@@ -83,6 +93,16 @@ impl ScenarioError {
         }
     }
 
+    /// All problems without the lines of a file that nobody could read in a terminal.
+    fn without_lines(&self) -> String {
+        let problems = self.problems.iter().zip(self.lines());
+        let texts = problems.map(|(problem, line)| match &problem.help {
+            Some(help) => format!("  {line}\n    help: {help}"),
+            None => format!("  {line}"),
+        });
+        format!("{self}\n{}", texts.collect::<Vec<_>>().join("\n"))
+    }
+
     /// One line a problem, `file:line:column: what`, for editors and logs.
     pub fn lines(&self) -> impl Iterator<Item = String> {
         self.problems.iter().map(|problem| {
@@ -93,6 +113,13 @@ impl ScenarioError {
                 problem.place.column
             )
         })
+    }
+}
+
+fn shortened(text: &str) -> String {
+    match text.char_indices().nth(LONGEST) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.to_owned(),
     }
 }
 

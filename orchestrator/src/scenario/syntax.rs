@@ -9,6 +9,9 @@ const ALIKE: f64 = 0.75;
 
 /// Says what an error means for the file `text`.
 pub(super) fn problem(error: &Error, text: &str) -> Problem {
+    if text.trim().is_empty() {
+        return empty();
+    }
     let error = error.without_snippet();
     let place = error.location().map(Place::from).unwrap_or_default();
     let place = with_offset(place, text);
@@ -23,6 +26,17 @@ pub(super) fn problem(error: &Error, text: &str) -> Problem {
         what,
         place,
         help: Some(help),
+    }
+}
+
+fn empty() -> Problem {
+    Problem {
+        what: "the file is empty".to_owned(),
+        place: Place::default(),
+        help: Some(
+            "begin with a scenario of `scenarios/`; `portproof schema` prints every member there is"
+                .to_owned(),
+        ),
     }
 }
 
@@ -105,10 +119,19 @@ fn explain(error: &Error, written: &str) -> (String, String) {
         other => {
             let message = UserMessageFormatter.format_message(other).into_owned();
             (
-                message,
+                in_plain_words(message),
                 "`portproof schema` prints every member a scenario may have".to_owned(),
             )
         }
+    }
+}
+
+/// The parser speaks of events; a person wrote members.
+fn in_plain_words(message: String) -> String {
+    match message.as_str() {
+        "expected mapping start" => "members with values must stand here".to_owned(),
+        "expected sequence start" => "a list must stand here".to_owned(),
+        _ => message,
     }
 }
 

@@ -12,6 +12,8 @@ pub struct Check {
     pub level: Level,
     /// The claim in one sentence.
     pub claim: &'static str,
+    /// What to look at first when the claim does not hold, one sentence.
+    pub remedy: &'static str,
 }
 
 /// `portability/import-identical`.
@@ -19,48 +21,56 @@ pub const IMPORT_IDENTICAL: Check = Check {
     id: "portability/import-identical",
     level: Level::Must,
     claim: "What the target cluster stores is what the source cluster stored: nothing was changed on the way.",
+    remedy: "Compare the named objects on both clusters: an admission webhook, a default or another controller rewrites them between export and storage.",
 };
 /// `portability/tools-discovered`.
 pub const TOOLS_DISCOVERED: Check = Check {
     id: "portability/tools-discovered",
     level: Level::Must,
     claim: "The agent discovers every carried tool over MCP and calls each one.",
+    remedy: "Look at the status of the named Tools on that cluster and at the log of its tool gateway: both say why a tool is not served.",
 };
 /// `portability/output-consistent`.
 pub const OUTPUT_CONSISTENT: Check = Check {
     id: "portability/output-consistent",
     level: Level::Must,
     claim: "The same tasks get the same answers, through the same tool calls, on both clusters.",
+    remedy: "Compare the named calls on both clusters: the first one that differs leads to the service or the data that differs.",
 };
 /// `gateway/canary-weight`.
 pub const CANARY_WEIGHT: Check = Check {
     id: "gateway/canary-weight",
     level: Level::Must,
     claim: "The gateway splits model traffic as the route's weights say, and no request fails.",
+    remedy: "Compare the weights of the HTTPRoute on that cluster with those asked for; where requests failed, look at the log of its gateway.",
 };
 /// `gateway/rollback`.
 pub const ROLLBACK: Check = Check {
     id: "gateway/rollback",
     level: Level::Must,
     claim: "After the rollback the canary gets no more requests, and no request fails on the way.",
+    remedy: "Look at the log of that cluster's gateway around the rollback: when it took over the new weights, and which requests it dropped meanwhile.",
 };
 /// `sandbox/runtime`.
 pub const RUNTIME: Check = Check {
     id: "sandbox/runtime",
     level: Level::Must,
     claim: "Untrusted code does not run on the node's kernel.",
+    remedy: "Look up which handler the interpreter's RuntimeClass names and what the node's containerd runs for it: it must be a sandbox, not runc.",
 };
 /// `sandbox/egress-basic`.
 pub const EGRESS_BASIC: Check = Check {
     id: "sandbox/egress-basic",
     level: Level::Must,
     claim: "Untrusted code reaches its one allowed peer and nothing else, over TCP and UDP.",
+    remedy: "Check that the egress policy selects the interpreter's pod, and that this cluster's network enforces policies, for UDP as well.",
 };
 /// `traces/plan-to-tool`.
 pub const PLAN_TO_TOOL: Check = Check {
     id: "traces/plan-to-tool",
     level: Level::Must,
     claim: "One trace leads from the request over the agent's plan to each tool call and into the process that ran it.",
+    remedy: "Go to the first span below that is missing or in the wrong place: the process above it does not hand on `traceparent`, or its own does not read it.",
 };
 
 /// Every check, in the order of reports.

@@ -8,6 +8,7 @@ use super::evidence::{EgressObservation, Origin, Phase, ProbeOutcome, Target, Tr
 use super::measure::list;
 use super::{CheckResult, Fact, Verdict};
 use serde_json::json;
+use std::collections::BTreeSet;
 
 /// What must be blocked, and by which means it must have been tried.
 const ATTEMPTS: [(Transport, Via); 4] = [
@@ -35,6 +36,7 @@ fn judge(observations: &[EgressObservation]) -> Verdict {
     let gaps: Vec<_> = unproven_attempts(observations)
         .chain(unproven_controls(observations))
         .chain(unproven_allowed_peer(observations))
+        .chain(unproven_addresses(observations))
         .collect();
     if gaps.is_empty() {
         Verdict::Passed
@@ -71,7 +73,9 @@ fn unproven_attempts(observations: &[EgressObservation]) -> impl Iterator<Item =
     ATTEMPTS.into_iter().filter_map(move |(transport, via)| {
         let name = format!("{} ({})", transport_word(transport), via_word(via));
         let tried: Vec<_> = attempts(observations)
-            .filter(|seen| (seen.transport, seen.via) == (transport, via))
+            .filter(|seen| {
+                (seen.transport, seen.via, seen.phase) == (transport, via, Phase::Attempt)
+            })
             .collect();
         if tried.is_empty() {
             return Some(format!("{name} was not tried from the sandbox"));
@@ -96,14 +100,14 @@ fn unproven_controls(observations: &[EgressObservation]) -> impl Iterator<Item =
         .into_iter()
         .flat_map(|transport| [(transport, Phase::Before), (transport, Phase::After)]);
     wanted.filter_map(move |(transport, phase)| {
-        let reached = observations
-            .iter()
-            .filter(|seen| seen.origin == Origin::Control && seen.target == Target::Canary)
-            .any(|seen| {
-                (seen.transport, seen.phase) == (transport, phase)
-                    && seen.outcome == ProbeOutcome::Sent
-                    && seen.received == Some(true)
-            });
+        let tried: Vec<_> = controls(observations)
+            .filter(|seen| (seen.transport, seen.phase) == (transport, phase))
+            .collect();
+        // A control that gets through only sometimes would explain silence.
+        let reached = !tried.is_empty()
+            && tried
+                .iter()
+                .all(|seen| seen.outcome == ProbeOutcome::Sent && seen.received == Some(true));
         let word = if phase == Phase::Before {
             "before"
         } else {
@@ -118,13 +122,33 @@ fn unproven_controls(observations: &[EgressObservation]) -> impl Iterator<Item =
     })
 }
 
+/// Silence at one address says nothing about what the controls reached at another.
+fn unproven_addresses(observations: &[EgressObservation]) -> Option<String> {
+    let addresses: BTreeSet<_> = controls(observations)
+        .chain(attempts(observations))
+        .map(|seen| seen.address.as_str())
+        .collect();
+    (addresses.len() > 1 || addresses.contains("")).then(|| {
+        format!(
+            "controls and attempts did not aim at one address: {}",
+            list(&addresses.into_iter().collect::<Vec<_>>(), 4)
+        )
+    })
+}
+
+fn controls(observations: &[EgressObservation]) -> impl Iterator<Item = &EgressObservation> {
+    observations
+        .iter()
+        .filter(|seen| seen.origin == Origin::Control && seen.target == Target::Canary)
+}
+
 /// A sandbox whose allowed peer is out of reach may have no network at all: then nothing was blocked by a policy.
 fn unproven_allowed_peer(observations: &[EgressObservation]) -> impl Iterator<Item = String> {
     [Via::Native, Via::Python].into_iter().filter_map(move |via| {
         let answered = observations
             .iter()
             .filter(|seen| seen.origin == Origin::Sandbox && seen.target == Target::AllowedPeer && seen.via == via)
-            .any(|seen| seen.outcome == ProbeOutcome::Sent);
+            .any(|seen| seen.outcome == ProbeOutcome::Sent && seen.transport != Transport::Udp);
         (!answered).then(|| format!("the allowed peer did not answer the sandbox ({}), so it may have no network at all", via_word(via)))
     })
 }
@@ -198,183 +222,4 @@ fn fact(seen: &EgressObservation) -> Fact {
 }
 
 #[cfg(test)]
-pub(crate) mod tests {
-    use super::*;
-
-    fn seen(
-        origin: Origin,
-        target: Target,
-        transport: Transport,
-        via: Via,
-        phase: Phase,
-    ) -> EgressObservation {
-        let control = origin == Origin::Control;
-        EgressObservation {
-            origin,
-            target,
-            transport,
-            via,
-            phase,
-            outcome: match (control, target, transport) {
-                (true, _, _) | (_, Target::AllowedPeer, _) | (_, _, Transport::Udp) => {
-                    ProbeOutcome::Sent
-                }
-                _ => ProbeOutcome::Timeout,
-            },
-            detail: String::new(),
-            received: Some(control || target == Target::AllowedPeer),
-            address: "10.0.0.9:4433".into(),
-        }
-    }
-
-    /// Controls, attempts, controls, and both probes of the allowed peer: 4 + 4 + 2.
-    pub(crate) fn good() -> Vec<EgressObservation> {
-        let mut all = Vec::new();
-        for phase in [Phase::Before, Phase::After] {
-            for transport in [Transport::Tcp, Transport::Udp] {
-                all.push(seen(
-                    Origin::Control,
-                    Target::Canary,
-                    transport,
-                    Via::Native,
-                    phase,
-                ));
-            }
-        }
-        for (transport, via) in ATTEMPTS {
-            all.push(seen(
-                Origin::Sandbox,
-                Target::Canary,
-                transport,
-                via,
-                Phase::Attempt,
-            ));
-        }
-        for via in [Via::Native, Via::Python] {
-            all.push(seen(
-                Origin::Sandbox,
-                Target::AllowedPeer,
-                Transport::Http,
-                via,
-                Phase::Attempt,
-            ));
-        }
-        all
-    }
-
-    fn judged(observations: &[EgressObservation]) -> (&'static str, String) {
-        let verdict = egress_basic(observations).verdict;
-        (
-            verdict.word(),
-            verdict.reason().unwrap_or_default().to_owned(),
-        )
-    }
-
-    fn changed(
-        index: usize,
-        change: impl FnOnce(&mut EgressObservation),
-    ) -> (&'static str, String) {
-        let mut all = good();
-        change(&mut all[index]);
-        judged(&all)
-    }
-
-    #[test]
-    fn a_silent_canary_between_two_controls_passes() {
-        assert_eq!(judged(&good()).0, "passed");
-        let facts = egress_basic(&good()).facts;
-        assert_eq!(
-            (facts[4].label.as_str(), facts[4].value.as_str()),
-            (
-                "sandbox → canary listener, TCP (native probe)",
-                "no answer in time; nothing received"
-            )
-        );
-    }
-
-    #[test]
-    fn a_receipt_over_any_transport_and_means_is_a_leak_even_when_the_client_saw_a_timeout() {
-        for index in 4..8 {
-            let (word, why) = changed(index, |seen| {
-                seen.received = Some(true);
-                seen.outcome = ProbeOutcome::Timeout;
-            });
-            assert_eq!(word, "failed", "{why}");
-        }
-    }
-
-    #[test]
-    fn a_tcp_connection_is_a_leak_even_without_a_receipt() {
-        for received in [Some(false), None] {
-            let (word, _) = changed(4, |seen| {
-                (seen.outcome, seen.received) = (ProbeOutcome::Sent, received);
-            });
-            assert_eq!(word, "failed");
-        }
-    }
-
-    #[test]
-    fn a_leak_weighs_more_than_a_missing_control() {
-        let mut all = good();
-        all[7].received = Some(true);
-        all.remove(0);
-        assert_eq!(judged(&all).0, "failed");
-    }
-
-    #[test]
-    fn without_any_one_of_the_observations_there_is_no_pass() {
-        for index in 0..good().len() {
-            let mut all = good();
-            all.remove(index);
-            assert_eq!(judged(&all).0, "inconclusive", "without {index}");
-        }
-        assert_eq!(judged(&[]).0, "inconclusive");
-    }
-
-    #[test]
-    fn a_probe_that_could_not_be_run_is_no_evidence() {
-        for index in 0..good().len() {
-            let (word, _) = changed(index, |seen| seen.outcome = ProbeOutcome::NotRun);
-            assert_eq!(word, "inconclusive", "{index}");
-        }
-    }
-
-    #[test]
-    fn a_listener_that_could_not_be_asked_is_no_evidence() {
-        for index in 0..8 {
-            assert_eq!(
-                changed(index, |seen| seen.received = None).0,
-                "inconclusive",
-                "{index}"
-            );
-        }
-    }
-
-    #[test]
-    fn a_control_that_does_not_get_through_makes_silence_worthless() {
-        for index in 0..4 {
-            let (word, why) = changed(index, |seen| seen.received = Some(false));
-            assert_eq!(word, "inconclusive");
-            assert!(why.contains("the control did not reach"), "{why}");
-        }
-    }
-
-    #[test]
-    fn a_dead_allowed_peer_may_mean_a_dead_network() {
-        let (word, why) = changed(8, |seen| seen.outcome = ProbeOutcome::Timeout);
-        assert_eq!(word, "inconclusive");
-        assert!(why.contains("no network at all"), "{why}");
-    }
-
-    #[test]
-    fn a_refusal_blocks_as_well_as_silence() {
-        assert_eq!(
-            changed(4, |seen| seen.outcome = ProbeOutcome::Refused).0,
-            "passed"
-        );
-        assert_eq!(
-            changed(5, |seen| seen.outcome = ProbeOutcome::Unreachable).0,
-            "passed"
-        );
-    }
-}
+pub(crate) mod tests;

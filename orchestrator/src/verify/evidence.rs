@@ -228,6 +228,8 @@ pub enum ImportOutcome {
     Conflict,
     /// The API server refused it.
     Refused,
+    /// The import does not say, or in words that this version does not know.
+    Unknown,
 }
 
 /// The evidence of one carry from a source to a target cluster.

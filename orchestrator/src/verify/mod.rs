@@ -3,6 +3,8 @@
 //! One module per check family. A family has the same name under `scenarios/` (the stack that must pass) and
 //! `scenarios/broken/` (the stacks that must fail).
 
+#[cfg(test)]
+mod attacks;
 pub mod catalogue;
 pub mod egress;
 pub mod evidence;

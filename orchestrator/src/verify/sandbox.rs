@@ -70,6 +70,12 @@ fn gap(sandbox: &KernelFingerprint, control: &KernelFingerprint) -> Option<Strin
             control.node, sandbox.node
         ));
     }
+    if !sandbox.pod.is_empty() && sandbox.pod == control.pod {
+        return Some(format!("the pod {} was compared with itself", control.pod));
+    }
+    if control.sentry_meminfo {
+        return Some("the control pod stands on gVisor's kernel: it is no control".to_owned());
+    }
     let unread = [("interpreter", sandbox), ("control pod", control)]
         .into_iter()
         .find(|(_, side)| identity(side).into_iter().any(str::is_empty));
@@ -202,6 +208,7 @@ pub(crate) mod tests {
     #[test]
     fn the_nodes_kernel_fails_whatever_the_runtime_class_is_called() {
         let runc = KernelFingerprint {
+            pod: "interpreter-1".into(),
             runtime_class: "gvisor".into(),
             ..control()
         };
@@ -240,6 +247,7 @@ pub(crate) mod tests {
     #[test]
     fn another_kernel_of_unknown_kind_needs_a_person() {
         let guest = KernelFingerprint {
+            pod: "interpreter-1".into(),
             release: "6.1.62".into(),
             boot_id: "b2".into(),
             ..control()

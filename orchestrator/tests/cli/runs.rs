@@ -1,6 +1,6 @@
 //! Commands about runs that are over: reports and clean-up from what is on disk.
 
-use crate::program::{Ran, portproof};
+use crate::program::{Ran, portproof, repository};
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
@@ -193,4 +193,84 @@ fn what_is_said_of_clusters_that_cannot_be_looked_at() {
         writeln!(said, "$ portproof {words}\n{}", ran.all()).unwrap();
     }
     insta::assert_snapshot!(said);
+}
+
+/// The rehearsal on two clusters of a kubeconfig, as `x.yaml` in `directory`.
+fn write_existing(directory: &Path, kubeconfig: &str) {
+    let scenarios = repository().join("scenarios");
+    let rehearsal = std::fs::read_to_string(scenarios.join("level2/rehearsal.yaml")).unwrap();
+    let on = |context: &str| {
+        format!("{{existing: {{kubeconfig: {kubeconfig}, context: {context}, gatewayClass: x}}}}")
+    };
+    let rehearsal = rehearsal
+        .replace("{lab: {gateway: traefik}}", &on("one"))
+        .replace("{lab: {gateway: envoy}}", &on("two"))
+        .replace(
+            "../fixtures",
+            &scenarios.join("fixtures").display().to_string(),
+        );
+    std::fs::write(directory.join("x.yaml"), rehearsal).unwrap();
+}
+
+#[test]
+fn what_is_said_of_runs_that_cannot_begin() {
+    let directory = tempfile::tempdir().unwrap();
+    std::fs::write(directory.path().join("file"), "").unwrap();
+    write_existing(directory.path(), "absent");
+    let allowed = "run x.yaml --image x:1 --allow-context one --allow-context two";
+    let mut said = String::new();
+    for words in [
+        "run x.yaml --image x:1".to_owned(),
+        format!("{allowed} --runs file"),
+        format!("{allowed} --runs /proc/absent"),
+        "report --runs file".to_owned(),
+    ] {
+        let ran = portproof(directory.path(), words.split(' '));
+        writeln!(said, "$ portproof {words}\n{}", ran.all()).unwrap();
+    }
+    assert!(!directory.path().join("runs").exists());
+    insta::assert_snapshot!(said);
+}
+
+#[test]
+fn what_is_said_of_kubeconfigs_that_cannot_be_used() {
+    let directory = tempfile::tempdir().unwrap();
+    std::fs::create_dir(directory.path().join("folder")).unwrap();
+    std::fs::write(directory.path().join("broken"), "clusters: [").unwrap();
+    std::fs::write(directory.path().join("binary"), b"\xff\xfe\0").unwrap();
+    let mut said = String::new();
+    for kubeconfig in ["absent", "folder", "broken", "binary"] {
+        write_existing(directory.path(), kubeconfig);
+        let words = "run x.yaml --image x:1 --allow-context one --allow-context two";
+        let ran = portproof(directory.path(), words.split(' '));
+        assert_eq!(ran.code, Some(10), "{}", ran.err);
+        let told = ran
+            .out
+            .lines()
+            .skip_while(|line| !line.starts_with("ERROR"));
+        let told: Vec<_> = told.take(2).collect();
+        writeln!(said, "--- {kubeconfig}\n{}", told.join("\n")).unwrap();
+    }
+    let place = directory.path().display().to_string();
+    insta::with_settings!({filters => vec![(place.as_str(), "[directory]")]}, {
+        insta::assert_snapshot!(said);
+    });
+}
+
+#[test]
+fn a_reader_that_goes_away_is_no_error() {
+    let (directory, _) = with_run("passed.jsonl");
+    let mut command = crate::program::command(directory.path());
+    let mut child = command
+        .arg("report")
+        .stdout(std::process::Stdio::piped())
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    drop(child.stdout.take());
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(
+        (output.status.code(), output.stderr.as_slice()),
+        (Some(0), &b""[..])
+    );
 }

@@ -104,3 +104,48 @@ fn on_a_terminal(directory: &Path, no_color: Option<&str>) -> String {
     assert_eq!(ran.code, Some(2), "{}{}", ran.out, ran.err);
     ran.out
 }
+
+/// What `validate` says about a file with these bytes.
+fn said_of(bytes: &[u8]) -> String {
+    let directory = tempfile::tempdir().unwrap();
+    std::fs::write(directory.path().join("x.yaml"), bytes).unwrap();
+    let ran = portproof(directory.path(), ["validate", "x.yaml"]);
+    assert_eq!((ran.code, ran.out.as_str()), (Some(2), ""));
+    assert!(ran.err.len() < 4_000, "{} bytes of error", ran.err.len());
+    ran.err
+}
+
+#[test]
+fn what_is_said_of_files_that_are_no_scenario_at_all() {
+    let endless = vec![b'a'; 1 << 20];
+    let number = format!("apiVersion: {}", "a".repeat(1 << 20));
+    let files: [(&str, &[u8]); 7] = [
+        ("nothing", b""),
+        ("blank lines", b"\n \n"),
+        ("a list", b"- a\n- b\n"),
+        ("text", b"just text\n"),
+        ("a MiB of a", &endless),
+        ("a value of a MiB", number.as_bytes()),
+        ("no UTF-8", b"kind: \xc3\x28\n"),
+    ];
+    let said = files.map(|(name, bytes)| format!("--- {name}\n{}", said_of(bytes)));
+    insta::assert_snapshot!(said.concat());
+}
+
+#[test]
+fn a_directory_and_an_endless_file_are_no_scenario() {
+    let directory = tempfile::tempdir().unwrap();
+    std::fs::create_dir(directory.path().join("d.yaml")).unwrap();
+    let said = ["d.yaml", "/dev/zero"].map(|file| portproof(directory.path(), ["validate", file]));
+    insta::assert_snapshot!(said.map(|ran| ran.all()).concat());
+}
+
+#[test]
+fn a_scenario_without_clusters_is_told_so_once() {
+    let ran = said(
+        "  clusters:\n    a: {lab: {gateway: traefik}}\n    b: {lab: {gateway: envoy}}",
+        "  clusters: {}",
+    );
+    assert!(!ran.err.contains("there is no cluster `"), "{}", ran.err);
+    assert!(ran.err.contains("there is no cluster"), "{}", ran.err);
+}

@@ -7,6 +7,7 @@
 pub mod catalog;
 
 mod cc;
+mod component;
 mod components;
 mod error;
 mod files;

@@ -62,10 +62,18 @@ pub(in crate::rpc) fn observations(
     plans: &[EgressProbePlan],
     answers: Vec<v1::EgressObservation>,
 ) -> Result<Vec<EgressObservation>, RpcError> {
+    let sent = answers.len();
     let mut answers: BTreeMap<_, _> = answers
         .into_iter()
         .map(|answer| (answer.id.clone(), answer))
         .collect();
+    // The second observation of a probe would hide the first.
+    if answers.len() != sent {
+        return Err(RpcError::Protocol {
+            call: "Probe",
+            what: "two observations of one probe".to_owned(),
+        });
+    }
     let matched = plans.iter().enumerate().map(|(index, plan)| {
         let answer = answers.remove(&index.to_string());
         let missing = || RpcError::Protocol {

@@ -118,7 +118,8 @@ pub(super) fn role(
         .roles
         .iter()
         .find(|role| role.as_str() == given.value());
-    if known.is_none() {
+    // Without any cluster that is the problem, and not each step that names one.
+    if known.is_none() && !context.roles.is_empty() {
         let roles: Vec<_> = context
             .roles
             .iter()

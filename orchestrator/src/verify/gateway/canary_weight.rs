@@ -23,6 +23,14 @@ pub struct WeightGoal {
 }
 
 impl WeightGoal {
+    /// Whether a share, a tolerance and a confidence are what their names say.
+    fn is_sound(&self) -> bool {
+        (0.0..=1.0).contains(&self.canary_share)
+            && (0.0..=1.0).contains(&self.tolerance)
+            && self.confidence > 0.0
+            && self.confidence < 1.0
+    }
+
     fn band(&self) -> Interval {
         Interval::around(self.canary_share, self.tolerance)
     }
@@ -33,10 +41,12 @@ impl WeightGoal {
 pub fn canary_weight(record: &TrafficRecord, goal: &WeightGoal) -> CheckResult {
     let tally = Tally::of(record);
     let interval = wilson(tally.canary, tally.answered, goal.confidence);
-    let verdict = tally
-        .objection()
+    let verdict = (!goal.is_sound())
+        .then(|| inconclusive("the goal is no share with a tolerance and a confidence"))
+        .or_else(|| tally.objection())
         .or_else(|| forbidden_backend(&tally, goal))
         .or_else(|| tally.sticky())
+        .or_else(|| splits(goal).then(|| tally.pinned()).flatten())
         .unwrap_or_else(|| compare(&interval, &tally, goal));
     CANARY_WEIGHT.decided(
         verdict,
@@ -60,6 +70,11 @@ fn forbidden_backend(tally: &Tally, goal: &WeightGoal) -> Option<Verdict> {
             thousands(stable)
         ))
     })
+}
+
+/// Whether both backends shall get requests.
+fn splits(goal: &WeightGoal) -> bool {
+    goal.canary_share > 0.0 && goal.canary_share < 1.0
 }
 
 fn compare(interval: &Interval, tally: &Tally, goal: &WeightGoal) -> Verdict {

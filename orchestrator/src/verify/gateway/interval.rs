@@ -40,7 +40,8 @@ impl Interval {
     reason = "request counts are far below 2^52"
 )]
 pub fn wilson(hits: u64, trials: u64, confidence: f64) -> Interval {
-    if trials == 0 {
+    // Nothing measured, or a confidence that is none, excludes nothing.
+    if trials == 0 || !(confidence > 0.0 && confidence < 1.0) {
         return Interval {
             lower: 0.0,
             upper: 1.0,

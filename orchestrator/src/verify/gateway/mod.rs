@@ -6,6 +6,7 @@
 mod canary_weight;
 mod interval;
 mod rollback;
+mod stickiness;
 mod traffic;
 
 pub use canary_weight::{WeightGoal, canary_weight};

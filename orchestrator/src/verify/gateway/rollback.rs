@@ -66,6 +66,11 @@ fn judge(timeline: &Timeline, change: &SplitChange, goal: &RollbackGoal) -> Verd
             change.asked.1
         ));
     }
+    if change.acknowledged_ns < change.sent_ns {
+        return inconclusive(
+            "the change was acknowledged before it was sent, so nothing is known to come after it",
+        );
+    }
     if timeline.canary_before == 0 {
         return inconclusive(
             "the canary was never seen before the rollback, so its absence afterwards proves nothing",

@@ -1,29 +1,28 @@
 //! What a traffic record says before any rule looks at it: who answered, what failed, whether the plan was kept.
 
+use super::stickiness::Stickiness;
 use crate::verify::catalogue::{failed, inconclusive};
 use crate::verify::evidence::{Sample, TrafficFailure, TrafficRecord};
 use crate::verify::measure::{count, list, percent, thousands};
 use crate::verify::{Fact, Verdict};
 use portproof_proto::names::Part;
 use serde_json::{Value, json};
-use statrs::distribution::{ChiSquared, ContinuousCDF as _};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Share of the plan that may get lost in the generator before the record says nothing about the gateway.
 const MAX_UNSENT: f64 = 0.01;
 /// A request this late was not part of the plan any more. A share does not depend on a millisecond; a record in which
 /// requests left a second late shows another load than the one asked for.
 const LATE_NS: u64 = 1_000_000_000;
-/// Below this probability the spread between connections is not chance: answers stick to connections. Full pinning is
-/// many orders of magnitude below it, and honest balancers trip it once in a million runs.
-const STICKY_P: f64 = 1e-6;
-
 /// Counts over one record.
 pub(super) struct Tally {
     pub(super) scheduled: u64,
     pub(super) answered: u64,
     pub(super) canary: u64,
     pub(super) unsent: u64,
+    /// Samples beyond the plan: some were counted twice.
+    pub(super) surplus: u64,
+    pub(super) connections: usize,
     pub(super) late: u64,
     pub(super) started_late: u64,
     pub(super) unattributed: u64,
@@ -34,22 +33,17 @@ pub(super) struct Tally {
     pub(super) stickiness: Option<Stickiness>,
 }
 
-/// How far the canary's share differs between connections.
-pub(super) struct Stickiness {
-    pub(super) connections: usize,
-    pub(super) chi_squared: f64,
-    /// Probability of at least this spread when answers do not depend on the connection.
-    pub(super) p: f64,
-}
-
 impl Tally {
     pub(super) fn of(record: &TrafficRecord) -> Self {
-        let scheduled = u64::from(record.scheduled).max(record.samples.len() as u64);
+        let (scheduled, samples) = (u64::from(record.scheduled), record.samples.len() as u64);
+        let connections: BTreeSet<_> = record.samples.iter().map(|it| it.connection).collect();
         let mut tally = Self {
             scheduled,
             answered: 0,
             canary: 0,
-            unsent: scheduled - record.samples.len() as u64,
+            unsent: scheduled.saturating_sub(samples),
+            surplus: samples.saturating_sub(scheduled),
+            connections: connections.len(),
             late: 0,
             started_late: u64::from(record.started_late),
             unattributed: 0,
@@ -109,19 +103,42 @@ impl Tally {
     /// A status is the gateway's own word and counts in any case; connections and timeouts of a generator that could
     /// not keep up say nothing.
     pub(super) fn objection(&self) -> Option<Verdict> {
-        if self.scheduled == 0 {
+        if self.scheduled == 0 && self.surplus == 0 {
             return Some(inconclusive("no request was sent"));
         }
         if self.failures.contains_key(&TrafficFailure::Status) {
             return Some(failed(self.failure_sentence()));
         }
+        if self.surplus > 0 {
+            return Some(inconclusive(format!(
+                "the record holds {} samples more than the plan has requests, so some count twice",
+                thousands(self.surplus)
+            )));
+        }
         if self.saturated() {
             return Some(inconclusive(self.saturation_sentence()));
+        }
+        if self.unreached() {
+            return Some(inconclusive(format!(
+                "no request was answered, so the gateway may never have been reached: {}",
+                self.taxonomy()
+            )));
         }
         if self.failed() > 0 {
             return Some(failed(self.failure_sentence()));
         }
         self.misattribution()
+    }
+
+    /// Whether nothing shows that there is a gateway at the other end.
+    fn unreached(&self) -> bool {
+        let silent = |failure: &TrafficFailure| {
+            matches!(
+                failure,
+                TrafficFailure::Connect | TrafficFailure::Reset | TrafficFailure::Timeout
+            )
+        };
+        self.answered == 0 && self.failed() > 0 && self.failures.keys().all(silent)
     }
 
     #[expect(
@@ -223,11 +240,21 @@ impl Tally {
         let stickiness = self
             .stickiness
             .as_ref()
-            .filter(|stickiness| stickiness.p < STICKY_P)?;
+            .filter(|stickiness| stickiness.is_no_chance())?;
         Some(inconclusive(format!(
             "the answers stick to the {} connections (p = {:.0e}), so the requests are not independent trials",
             stickiness.connections, stickiness.p
         )))
+    }
+
+    /// One connection with one backend may be pinned to it: that says nothing about shares.
+    pub(super) fn pinned(&self) -> Option<Verdict> {
+        let one_backend = self.canary == 0 || self.canary == self.answered;
+        (self.connections == 1 && one_backend).then(|| {
+            inconclusive(
+                "all answers came over one connection from one backend, to which it may be pinned",
+            )
+        })
     }
 
     pub(super) fn facts(&self) -> Vec<Fact> {
@@ -309,44 +336,6 @@ impl Tally {
             "connections": self.stickiness.as_ref().map(|stickiness| json!({
                 "number": stickiness.connections, "chiSquared": stickiness.chi_squared, "p": stickiness.p,
             })),
-        })
-    }
-}
-
-impl Stickiness {
-    /// Pearson's test that the canary's share is the same on every connection; `None` where there is nothing to
-    /// compare. Only the upper tail is looked at: a round robin spreads less than chance and is no fault.
-    #[expect(
-        clippy::cast_precision_loss,
-        reason = "request counts are far below 2^52"
-    )]
-    fn of(samples: &[Sample]) -> Option<Self> {
-        let mut by_connection: BTreeMap<u32, (u64, u64)> = BTreeMap::new();
-        for sample in samples.iter().filter(|sample| sample.failure.is_none()) {
-            let (total, canary) = by_connection.entry(sample.connection).or_default();
-            *total += 1;
-            *canary += u64::from(is_canary(sample));
-        }
-        let total: u64 = by_connection.values().map(|(total, _)| total).sum();
-        let canary: u64 = by_connection.values().map(|(_, canary)| canary).sum();
-        if by_connection.len() < 2 || canary == 0 || canary == total {
-            return None;
-        }
-        let share = canary as f64 / total as f64;
-        let chi_squared = by_connection
-            .values()
-            .map(|(total, canary)| {
-                let (total, canary) = (*total as f64, *canary as f64);
-                (canary - total * share).powi(2) / (total * share * (1.0 - share))
-            })
-            .sum();
-        let p = ChiSquared::new(by_connection.len() as f64 - 1.0)
-            .ok()?
-            .sf(chi_squared);
-        Some(Self {
-            connections: by_connection.len(),
-            chi_squared,
-            p,
         })
     }
 }

@@ -56,6 +56,13 @@ fn compare(carry: &CarryEvidence, source: &Side<'_>, target: &Side<'_>) -> Check
         findings
             .gaps
             .push("the bundle is empty: nothing was carried".to_owned());
+    } else if !source.objects.keys().any(|name| name.starts_with("Tool/")) {
+        findings.gaps.push("the bundle holds no Tool".to_owned());
+    } else if source.behaviours.is_empty() {
+        findings.gaps.push(
+            "the source's tool gateway listed no tool, so there is no contract to compare"
+                .to_owned(),
+        );
     }
     compare_import(&carry.imported, source, &mut findings);
     compare_stored(source, target, &mut findings);
@@ -150,6 +157,13 @@ fn compare_import(imported: &[ImportedObject], source: &Side<'_>, findings: &mut
 }
 
 fn compare_object(imported: &ImportedObject, original: &Value, findings: &mut Findings) {
+    if imported.outcome == ImportOutcome::Unknown {
+        findings.gaps.push(format!(
+            "the import did not say what became of {}",
+            imported.object
+        ));
+        return;
+    }
     if let ImportOutcome::Refused | ImportOutcome::Conflict = imported.outcome {
         let word = if imported.outcome == ImportOutcome::Refused {
             "refused"

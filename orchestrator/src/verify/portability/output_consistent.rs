@@ -49,23 +49,25 @@ pub fn output_consistent(
         "relativeTolerance": goal.relative_tolerance,
         "tasks": outcomes.iter().map(|(task, outcome)| outcome.evidence(task, a, b)).collect::<Vec<_>>(),
     });
-    OUTPUT_CONSISTENT.decided(judge(&outcomes), facts(&outcomes, a, goal), evidence)
+    let calls = a.iter().map(|task| task.calls.len()).sum();
+    OUTPUT_CONSISTENT.decided(judge(&outcomes, calls), facts(&outcomes, a, goal), evidence)
 }
 
-type Pair<'a> = (Option<&'a TaskTranscript>, Option<&'a TaskTranscript>);
+/// What each side did with one task; more than once when its id is not unique.
+type Pair<'a> = (Vec<&'a TaskTranscript>, Vec<&'a TaskTranscript>);
 
 fn pairs<'a>(a: &'a [TaskTranscript], b: &'a [TaskTranscript]) -> BTreeMap<&'a str, Pair<'a>> {
     let mut pairs: BTreeMap<&str, Pair<'a>> = BTreeMap::new();
     for task in a {
-        pairs.entry(&task.task_id).or_default().0 = Some(task);
+        pairs.entry(&task.task_id).or_default().0.push(task);
     }
     for task in b {
-        pairs.entry(&task.task_id).or_default().1 = Some(task);
+        pairs.entry(&task.task_id).or_default().1.push(task);
     }
     pairs
 }
 
-fn judge(outcomes: &BTreeMap<&str, Outcome>) -> Verdict {
+fn judge(outcomes: &BTreeMap<&str, Outcome>, calls: usize) -> Verdict {
     let sentences = |wanted: fn(&Outcome) -> Option<String>| -> Vec<String> {
         outcomes
             .iter()
@@ -86,6 +88,9 @@ fn judge(outcomes: &BTreeMap<&str, Outcome>) -> Verdict {
     });
     match (differing.as_slice(), trouble.as_slice(), open.as_slice()) {
         ([], [], []) if outcomes.is_empty() => inconclusive("no task was run"),
+        ([], [], []) if calls == 0 => {
+            inconclusive("no task made a tool call, so there are none to compare")
+        }
         ([], [], []) => Verdict::Passed,
         ([], [], open) => inconclusive(list(open, 3)),
         ([], trouble, _) => Verdict::Error {
@@ -95,10 +100,12 @@ fn judge(outcomes: &BTreeMap<&str, Outcome>) -> Verdict {
     }
 }
 
-fn compare(pair: Pair<'_>, goal: OutputGoal) -> Outcome {
-    let (Some(a), Some(b)) = pair else {
-        let side = if pair.0.is_none() { "source" } else { "target" };
-        return Outcome::Open(format!("it was not run on the {side}"));
+fn compare((a, b): Pair<'_>, goal: OutputGoal) -> Outcome {
+    let (a, b) = match (a.as_slice(), b.as_slice()) {
+        ([a], [b]) => (*a, *b),
+        ([], _) => return Outcome::Open("it was not run on the source".to_owned()),
+        (_, []) => return Outcome::Open("it was not run on the target".to_owned()),
+        _ => return Outcome::Open("it was run more than once on a cluster".to_owned()),
     };
     match (&a.answer, &b.answer) {
         (Some(_), Some(_)) => compare_work(a, b, goal),
@@ -132,7 +139,20 @@ fn failure(task: &TaskTranscript) -> &str {
     task.failure.as_deref().unwrap_or("no reason was given")
 }
 
+/// The first call whose answer never came, with its side.
+fn lost_call(a: &TaskTranscript, b: &TaskTranscript) -> Option<String> {
+    [("source", a), ("target", b)]
+        .into_iter()
+        .flat_map(|(side, task)| task.calls.iter().map(move |call| (side, call)))
+        .find(|(_, call)| call.outcome.is_some_and(CallOutcome::is_lost))
+        .map(|(side, call)| format!("no answer of {} arrived on the {side}", call.tool))
+}
+
 fn compare_work(a: &TaskTranscript, b: &TaskTranscript, goal: OutputGoal) -> Outcome {
+    // What an agent does without an answer says nothing about the stack that was meant to give it.
+    if let Some(lost) = lost_call(a, b) {
+        return Outcome::Trouble(lost);
+    }
     let mut found = Vec::new();
     let tools = |task: &TaskTranscript| {
         task.calls
@@ -179,6 +199,16 @@ fn compare_calls(a: &ToolCall, b: &ToolCall, goal: OutputGoal, found: &mut Vec<S
         found.push(format!("{} failed on the {side} only", a.tool));
         return;
     }
+    if let (Some(one), Some(other)) = (a.outcome, b.outcome)
+        && one != other
+    {
+        let (one, other) = (outcome_word(one), outcome_word(other));
+        found.push(format!(
+            "{} {one} on the source and {other} on the target",
+            a.tool
+        ));
+        return;
+    }
     let result = |call: &ToolCall| call.result.clone().unwrap_or(Value::Null);
     let results = differences(&result(a), &result(b), goal.relative_tolerance);
     found.extend(
@@ -186,6 +216,17 @@ fn compare_calls(a: &ToolCall, b: &ToolCall, goal: OutputGoal, found: &mut Vec<S
             .iter()
             .map(|difference| format!("the result of {} differs at {difference}", a.tool)),
     );
+}
+
+const fn outcome_word(outcome: CallOutcome) -> &'static str {
+    match outcome {
+        CallOutcome::Ok => "answered",
+        CallOutcome::ToolError => "failed",
+        CallOutcome::Timeout => "did not answer in time",
+        CallOutcome::InvalidResult => "answered against its schema",
+        CallOutcome::Refused => "was refused",
+        CallOutcome::Transport => "was not reached",
+    }
 }
 
 /// Whether two texts are the same words with the same numbers, numbers within the tolerance.
@@ -198,10 +239,15 @@ fn same_text(one: &str, other: &str, tolerance: f64) -> bool {
             .all(|(one, other)| same_token(one, other, tolerance))
 }
 
+/// Whole numbers have no tolerance: an order number one higher is another order. Words such as `inf` are no numbers.
 fn same_token(one: &str, other: &str, tolerance: f64) -> bool {
+    let whole = |token: &str| !token.contains('.');
+    if one == other || (whole(one) && whole(other)) {
+        return one == other;
+    }
     match (one.parse::<f64>(), other.parse::<f64>()) {
         (Ok(one), Ok(other)) => close(one, other, tolerance),
-        _ => one == other,
+        _ => false,
     }
 }
 

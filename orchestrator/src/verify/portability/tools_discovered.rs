@@ -1,7 +1,7 @@
 //! `portability/tools-discovered`: every carried tool is found by the agent and used by it.
 
 use crate::verify::catalogue::{TOOLS_DISCOVERED, failed, inconclusive};
-use crate::verify::evidence::{TaskTranscript, ToolCall};
+use crate::verify::evidence::{CallOutcome, TaskTranscript, ToolCall};
 use crate::verify::measure::{count, list};
 use crate::verify::{CheckResult, Fact, Verdict};
 use portproof_proto::bundle::Bundle;
@@ -15,6 +15,7 @@ struct Coverage {
     undiscovered: BTreeSet<String>,
     answered: BTreeSet<String>,
     broken: BTreeSet<String>,
+    lost: BTreeSet<String>,
 }
 
 /// Passes when every task's agent discovered every tool of the bundle and each tool answered a call in some task.
@@ -50,8 +51,9 @@ impl Coverage {
                 .cloned()
                 .collect(),
             discovered: lists.into_iter().flatten().collect(),
-            answered: names(|call| call.result.is_some() && !call.is_error),
-            broken: names(|call| call.result.is_none() || call.is_error),
+            answered: names(answered),
+            broken: names(|call| !answered(call) && !lost(call)),
+            lost: names(lost),
             carried,
         }
     }
@@ -59,6 +61,19 @@ impl Coverage {
     fn uncalled(&self) -> Vec<&String> {
         self.carried.difference(&self.answered).collect()
     }
+}
+
+/// Whether the tool gave what it promises.
+fn answered(call: &ToolCall) -> bool {
+    let kept = call
+        .outcome
+        .is_none_or(|outcome| outcome == CallOutcome::Ok);
+    kept && call.result.is_some() && !call.is_error
+}
+
+/// Whether no answer came, which says nothing about the tool.
+fn lost(call: &ToolCall) -> bool {
+    call.outcome.is_some_and(CallOutcome::is_lost)
 }
 
 fn asked_for_tools(task: &TaskTranscript) -> bool {
@@ -106,9 +121,17 @@ fn judge(coverage: &Coverage, tasks: &[TaskTranscript]) -> Verdict {
         .copied()
         .filter(|tool| coverage.broken.contains(*tool))
         .collect();
+    let lost: Vec<_> = uncalled
+        .iter()
+        .copied()
+        .filter(|tool| coverage.lost.contains(*tool))
+        .collect();
     match (uncalled.is_empty(), broken.is_empty()) {
         (true, _) => Verdict::Passed,
         (false, false) => failed(format!("every call of {} failed", list(&broken, 6))),
+        (false, true) if !lost.is_empty() => {
+            inconclusive(format!("no answer of {} arrived", list(&lost, 6)))
+        }
         (false, true) if tasks.iter().any(|task| task.failure.is_some()) => inconclusive(format!(
             "{} was not called{}",
             list(&uncalled, 6),
@@ -142,7 +165,11 @@ fn facts(coverage: &Coverage, tasks: &[TaskTranscript]) -> Vec<Fact> {
 
 fn evidence(coverage: &Coverage, tasks: &[TaskTranscript]) -> Value {
     let task = |task: &TaskTranscript| {
-        let calls: Vec<_> = task.calls.iter().map(|call| json!({"tool": call.tool, "answered": call.result.is_some() && !call.is_error})).collect();
+        let calls: Vec<_> = task
+            .calls
+            .iter()
+            .map(|call| json!({"tool": call.tool, "answered": answered(call)}))
+            .collect();
         json!({"task": task.task_id, "discovered": task.discovered, "calls": calls, "failure": task.failure})
     };
     json!({

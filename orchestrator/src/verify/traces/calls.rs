@@ -11,6 +11,7 @@ use super::tree::{Tree, is_tool_call, operation, service};
 use crate::verify::evidence::{CallOutcome, Span, SpanKind, TaskTranscript, ToolCall};
 use portproof_proto::{canonical, telemetry};
 use serde_json::Value;
+use std::collections::BTreeMap;
 
 /// The reference tool that runs code in the interpreter, the last process of the chain.
 pub(super) const INTERPRETED_TOOL: &str = "run_python";
@@ -31,6 +32,7 @@ pub(super) fn check(tree: &Tree<'_>, task: &TaskTranscript) -> Vec<Finding> {
         }
     }
     findings.extend(untold(tree, task));
+    findings.extend(ambiguous(tree, task));
     findings.extend(unproven(task));
     findings
 }
@@ -258,7 +260,10 @@ fn ran_code(tree: &Tree<'_>, server: &Span) -> bool {
 fn untold(tree: &Tree<'_>, task: &TaskTranscript) -> Vec<Finding> {
     let told = |id: &str| task.calls.iter().any(|call| call.call_id == id);
     executions(tree)
-        .filter_map(|span| span.text(telemetry::TOOL_CALL_ID))
+        .map(|span| {
+            span.text(telemetry::TOOL_CALL_ID)
+                .unwrap_or("without an id")
+        })
         .filter(|id| !told(id))
         .map(|id| {
             Finding::contradiction(
@@ -267,6 +272,30 @@ fn untold(tree: &Tree<'_>, task: &TaskTranscript) -> Vec<Finding> {
             )
         })
         .collect()
+}
+
+/// Calls that share an id, in the report or in the trace: one span would stand for several calls.
+fn ambiguous(tree: &Tree<'_>, task: &TaskTranscript) -> Vec<Finding> {
+    let reported = task.calls.iter().map(|call| call.call_id.as_str());
+    let mut findings: Vec<_> = repeated(reported)
+        .map(|id| {
+            let message = format!("the agent reported several calls with the id {id}");
+            Finding::contradiction(Code::ToolDetails, message)
+        })
+        .collect();
+    let shown = executions(tree).filter_map(|span| span.text(telemetry::TOOL_CALL_ID));
+    findings.extend(repeated(shown).map(|id| {
+        let message = format!("the trace shows the call {id} more than once");
+        Finding::contradiction(Code::Chain, message)
+    }));
+    findings
+}
+
+fn repeated<'a>(ids: impl Iterator<Item = &'a str>) -> impl Iterator<Item = &'a str> {
+    let mut seen: BTreeMap<&str, usize> = BTreeMap::new();
+    ids.for_each(|id| *seen.entry(id).or_default() += 1);
+    seen.into_iter()
+        .filter_map(|(id, number)| (number > 1).then_some(id))
 }
 
 /// Calls whose proof in the agent's last event is missing or names other arguments or another result.

@@ -45,7 +45,11 @@ pub fn plan_to_tool(tasks: &[TracedTask<'_>], cluster_uid: &str) -> CheckResult 
         "clusterUid": cluster_uid,
         "tasks": examined.iter().map(Examined::evidence).collect::<Vec<_>>(),
     });
-    PLAN_TO_TOOL.decided(judge(&examined), facts(&examined, cluster_uid), evidence)
+    PLAN_TO_TOOL.decided(
+        judge(&examined, cluster_uid),
+        facts(&examined, cluster_uid),
+        evidence,
+    )
 }
 
 /// Whether the spans that have arrived leave nothing missing, so that waiting for more is pointless.
@@ -119,7 +123,10 @@ impl<'a> Examined<'a> {
     }
 }
 
-fn judge(examined: &[Examined<'_>]) -> Verdict {
+fn judge(examined: &[Examined<'_>], cluster_uid: &str) -> Verdict {
+    if cluster_uid.is_empty() {
+        return inconclusive("the cluster has no identity, so no span is known to be of it");
+    }
     if let Some(reason) = nothing_to_follow(examined) {
         return inconclusive(reason);
     }
@@ -155,6 +162,9 @@ fn nothing_to_follow(examined: &[Examined<'_>]) -> Option<String> {
     let calls = || examined.iter().flat_map(|task| &task.task.transcript.calls);
     if calls().next().is_none() {
         return Some("no task made a tool call, so there is no chain to follow".to_owned());
+    }
+    if examined.iter().all(|task| task.task.trace.spans.is_empty()) {
+        return Some("no span of any task arrived, so the relay may be broken".to_owned());
     }
     let interpreted = calls().any(|call| call.tool == INTERPRETED_TOOL);
     (!interpreted).then(|| {

@@ -139,7 +139,7 @@ fn time(span: &Span, tree: &Tree<'_>) -> Option<Finding> {
     let parent = tree
         .get(&span.parent_span_id)
         .filter(|parent| pod(parent).is_some() && pod(parent) == pod(span))?;
-    (span.start_ns + CLOCK_STEP_NS < parent.start_ns).then(|| {
+    (span.start_ns.saturating_add(CLOCK_STEP_NS) < parent.start_ns).then(|| {
         Finding::contradiction(
             Code::Time,
             format!("`{}` begins before its parent `{}`", span.name, parent.name),

@@ -1,0 +1,101 @@
+use crate::verify::evidence::{TrafficFailure, TrafficRecord};
+use crate::verify::gateway::fixture::{change, count, fail, record, rolled_back, split};
+use crate::verify::gateway::{RollbackGoal, WeightGoal, canary_weight, rollback};
+
+const GOAL: WeightGoal = WeightGoal {
+    canary_share: 0.1,
+    tolerance: 0.02,
+    confidence: 0.95,
+};
+
+fn weight(record: &TrafficRecord) -> &'static str {
+    canary_weight(record, &GOAL).verdict.word()
+}
+
+fn rolled(record: &TrafficRecord) -> &'static str {
+    rollback(record, &change(), &RollbackGoal::default())
+        .verdict
+        .word()
+}
+
+#[test]
+fn samples_that_arrive_twice_do_not_narrow_the_interval() {
+    let mut record = split(800, 10);
+    assert_eq!(weight(&record), "inconclusive");
+    let again = record.samples.clone();
+    record.samples.extend(again.clone());
+    record.samples.extend(again);
+    count(&mut record);
+    assert_eq!(weight(&record), "inconclusive");
+}
+
+#[test]
+fn confirmations_that_arrive_twice_do_not_confirm_a_rollback() {
+    let mut record = rolled_back(134_000_000, 0);
+    let again = record.samples.clone();
+    record.samples.extend(again);
+    count(&mut record);
+    assert_eq!(rolled(&record), "inconclusive");
+}
+
+#[test]
+fn a_gateway_that_was_never_reached_is_not_known_to_fail() {
+    for failure in [TrafficFailure::Connect, TrafficFailure::Timeout] {
+        let mut record = split(4_000, 10);
+        fail(&mut record, 0..4_000, failure, None);
+        record.received.clear();
+        assert_eq!(weight(&record), "inconclusive", "{failure:?}");
+        assert_eq!(rolled(&record), "inconclusive", "{failure:?}");
+    }
+}
+
+#[test]
+fn goals_that_are_no_numbers_neither_pass_nor_fail() {
+    for share in [f64::NAN, 0.1] {
+        for tolerance in [f64::NAN, f64::INFINITY, -0.02, 1.5] {
+            for confidence in [0.95, f64::NAN] {
+                let goal = WeightGoal {
+                    canary_share: share,
+                    tolerance,
+                    confidence,
+                };
+                let word = canary_weight(&split(4_000, 10), &goal).verdict.word();
+                assert_eq!(word, "inconclusive", "{goal:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_confidence_that_is_none_proves_nothing() {
+    for confidence in [f64::NAN, -1.0, 0.0, 1.0, 2.0] {
+        let goal = WeightGoal { confidence, ..GOAL };
+        let word = canary_weight(&split(4_000, 10), &goal).verdict.word();
+        assert_eq!(word, "inconclusive", "{confidence}");
+    }
+}
+
+#[test]
+fn one_connection_does_not_tell_a_pinned_route_from_a_wrong_one() {
+    let mut record = record(4_000, |_| false);
+    record
+        .samples
+        .iter_mut()
+        .for_each(|sample| sample.connection = 0);
+    assert_eq!(weight(&record), "inconclusive");
+}
+
+#[test]
+fn a_change_without_times_says_nothing_about_what_came_after_it() {
+    for (sent, acknowledged) in [(change().sent_ns, 0), (0, 0)] {
+        let mut change = change();
+        (change.sent_ns, change.acknowledged_ns) = (sent, acknowledged);
+        let verdict = rollback(
+            &rolled_back(134_000_000, 0),
+            &change,
+            &RollbackGoal::default(),
+        )
+        .verdict;
+        assert_eq!(verdict.word(), "inconclusive", "{verdict:?}");
+    }
+}
