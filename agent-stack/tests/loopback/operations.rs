@@ -144,3 +144,20 @@ async fn the_model_shows_the_names_of_vllm_and_what_every_part_counts_on_one_pag
     part.terminate();
     part.end().await;
 }
+
+/// A node whose log collector restarts leaves its parts with a pipe that nobody reads.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_part_whose_log_nobody_reads_any_more_serves_on_and_ends_on_sigterm() {
+    let gateway: &[&str] = &["gateway", "--conformance-fixture"];
+    for arguments in [gateway, &["catalog"]] {
+        let mut part = Part::start(arguments, &[("RUST_LOG", "debug")]).await;
+        drop(part.process.stderr.take());
+        // Each request is logged, and the client's own connection more than once.
+        for _ in 0..3 {
+            assert_eq!(part.get("/livez").await.0, 200, "{arguments:?}");
+        }
+        part.terminate();
+        let (status, _) = part.end().await;
+        assert!(status.success(), "{arguments:?}: {status}");
+    }
+}
