@@ -6,7 +6,7 @@ use super::evidence::Ledger;
 use super::mcp::McpError;
 use super::output::OutputSchemaError;
 use crate::plan::PlanError;
-use std::error::Error as _;
+use crate::telemetry::chain;
 
 /// Why a task failed.
 #[derive(Debug, thiserror::Error)]
@@ -94,21 +94,10 @@ impl TaskError {
         }
     }
 
-    /// The whole chain, for people.
-    pub(super) fn explain(&self) -> String {
-        let mut text = self.to_string();
-        let mut source = self.source();
-        while let Some(cause) = source {
-            text = format!("{text}: {cause}");
-            source = cause.source();
-        }
-        text
-    }
-
     pub(super) fn event(&self, ledger: &Ledger) -> AgentEvent {
         AgentEvent::Failure {
             part: self.part(),
-            message: self.explain(),
+            message: chain(self),
             outcome: self.outcome(),
             evidence: ledger.evidence(),
             retries: ledger.retries(),

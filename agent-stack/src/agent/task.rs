@@ -11,7 +11,7 @@ use super::steps::Done;
 use super::{AGENT, TaskRequest, prompt};
 use crate::model::openai::{ChatRequest, FunctionOffer, Message, ResponseFormat, Role, ToolOffer};
 use crate::plan::{self, Plan, Step};
-use crate::telemetry::{ActiveSpan, Context, SpanKind};
+use crate::telemetry::{ActiveSpan, Context, SpanKind, chain};
 use portproof_proto::telemetry as attributes;
 use rmcp::model::Tool;
 use serde_json::Value;
@@ -75,7 +75,7 @@ impl<'a> Task<'a> {
         };
         done.unwrap_or_else(|error| {
             let task = &self.request.task_id;
-            tracing::info!(task, error = error.explain(), "the task failed");
+            tracing::info!(task, error = chain(&error), "the task failed");
             span.fail(error.part().name(), error.to_string());
             error.event(&self.ledger)
         })
