@@ -20,6 +20,12 @@ pub enum TaskError {
     /// The model's answer has no text.
     #[error("the model gave no answer")]
     NoAnswer,
+    /// The model says that it will not do what it is asked.
+    #[error("the model refused: \"{words}\"")]
+    Refused {
+        /// What it says.
+        words: String,
+    },
     /// The tool gateway.
     #[error("the tool gateway failed")]
     Mcp(#[source] McpError),
@@ -76,7 +82,9 @@ const fn became(outcome: CallOutcome) -> &'static str {
 impl TaskError {
     pub(super) const fn part(&self) -> FailedPart {
         match self {
-            Self::Chat(_) | Self::Plan(_) | Self::NoAnswer => FailedPart::Model,
+            Self::Chat(_) | Self::Plan(_) | Self::NoAnswer | Self::Refused { .. } => {
+                FailedPart::Model
+            }
             Self::Mcp(_) => FailedPart::Gateway,
             Self::Call { outcome, .. } => match outcome {
                 CallOutcome::Refused | CallOutcome::Transport => FailedPart::Gateway,

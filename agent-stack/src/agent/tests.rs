@@ -453,3 +453,37 @@ async fn a_gateway_that_speaks_no_mcp_fails_the_task_with_its_part() {
     assert_eq!(failure(&bench.ask(60).await).0, FailedPart::Gateway);
     bench.stop();
 }
+
+/// A model that answers every request like this.
+fn model_that_says(message: Value) -> Router {
+    let completion = json!({"id": "c", "object": "chat.completion", "created": 0, "model": "m",
+        "choices": [{"index": 0, "message": message, "finish_reason": "stop"}],
+        "usage": {"prompt_tokens": 1, "completion_tokens": 1, "total_tokens": 2}});
+    let answer = move || std::future::ready(axum::Json(completion.clone()));
+    Router::new().route("/v1/chat/completions", axum::routing::post(answer))
+}
+
+#[tokio::test]
+async fn a_model_that_refuses_is_told_in_its_words_and_not_as_one_without_an_answer() {
+    let long = "I will not do that.\n".repeat(1_000);
+    for (message, told) in [
+        (
+            json!({"role": "assistant", "content": null, "refusal": long}),
+            "the model refused: \"I will not do that. I will",
+        ),
+        (
+            json!({"role": "assistant", "content": " "}),
+            "the model gave no answer",
+        ),
+    ] {
+        let gateway = fakes::gateway(counts(), 0);
+        let asked = Arc::new(AtomicU32::new(0));
+        let bench = Bench::between(model_that_says(message), gateway, HASTY, asked).await;
+        let events = bench.ask(60).await;
+        let (part, outcome, evidence, message) = failure(&events);
+        assert_eq!((part, outcome), (FailedPart::Model, None));
+        assert!(evidence.is_empty());
+        assert!(message.starts_with(told), "{message}");
+        assert!(message.chars().count() < 400, "{message}");
+    }
+}
