@@ -41,11 +41,11 @@ fn spec(faults: &[Fault]) -> StackSpec {
             runtime_class: "gvisor".into(),
         }),
         model: Some(ModelSpec {
-            upstream: String::new(),
             split: Some(TrafficSplit {
                 stable: 100,
                 canary: 0,
             }),
+            ..ModelSpec::default()
         }),
         faults: faults.iter().map(|fault| *fault as i32).collect(),
         image_pull_policy: "Never".into(),
@@ -380,6 +380,39 @@ fn an_upstream_is_passed_on_and_may_be_reached() {
 }
 
 #[test]
+fn the_name_of_the_model_goes_to_the_agent_and_the_key_to_the_model_servers_alone() {
+    let mut spec = spec(&[]);
+    let model = spec.model.as_mut().unwrap();
+    model.upstream = "http://vllm.models:8000".into();
+    model.upstream_model = "qwen3-8b".into();
+    model.upstream_key_secret = "vllm-key".into();
+    let objects = all_objects(&Plan::check(spec, home()).unwrap());
+    let agent = pod(&objects, Part::Agent)["containers"][0]["args"]
+        .as_array()
+        .unwrap();
+    assert!(agent.ends_with(&[json!("--model"), json!("qwen3-8b")]));
+    for part in Part::ALL.into_iter().filter(|part| *part != Part::Control) {
+        let pod = pod(&objects, part).to_string();
+        let asks = matches!(part, Part::ModelStable | Part::ModelCanary);
+        assert_eq!(pod.contains("vllm-key"), asks, "{part:?}");
+    }
+    let model = pod(&objects, Part::ModelStable);
+    let arguments = model["containers"][0]["args"].as_array().unwrap();
+    assert!(arguments.ends_with(&[
+        json!("--upstream-key-file"),
+        json!("/etc/portproof/upstream/api-key")
+    ]));
+    assert_eq!(
+        model["volumes"][1]["secret"],
+        json!({"secretName": "vllm-key", "defaultMode": 0o440, "items": [{"key": "api-key", "path": "api-key"}]})
+    );
+    assert_eq!(
+        model["containers"][0]["volumeMounts"][1],
+        json!({"name": "upstream-key", "mountPath": "/etc/portproof/upstream", "readOnly": true})
+    );
+}
+
+#[test]
 fn a_specification_that_cannot_work_is_refused_with_the_reason() {
     let check = |change: fn(&mut StackSpec)| {
         let mut spec = spec(&[]);
@@ -408,6 +441,11 @@ fn a_specification_that_cannot_work_is_refused_with_the_reason() {
         PlanError::Upstream {
             upstream: "ftp://x".into()
         }
+    );
+    let nameless = check(|spec| spec.model.as_mut().unwrap().upstream_model = "m".into());
+    assert_eq!(
+        nameless.to_string(),
+        "the stack specification has `model.upstream_model` and no `model.upstream`"
     );
     let nothing = check(|spec| spec.model.as_mut().unwrap().split = Some(TrafficSplit::default()));
     assert_eq!(

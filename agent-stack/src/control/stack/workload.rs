@@ -1,6 +1,7 @@
 //! Deployments and Services of the parts.
 
 mod arguments;
+mod key;
 mod pod;
 
 pub(super) use arguments::{agent_arguments, arguments};

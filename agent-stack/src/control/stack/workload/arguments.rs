@@ -1,8 +1,9 @@
 //! What the binary is called with in each part.
 
 use super::super::plan::Plan;
+use super::key::{KEY_DIR, key_secret};
 use crate::model::Engine;
-use portproof_proto::names::{HTTP_PORT, Part};
+use portproof_proto::names::{HTTP_PORT, Part, UPSTREAM_KEY};
 use portproof_proto::v1::Fault;
 
 /// The Tool that is not listed under the fault `FAULT_TOOL_HIDDEN`.
@@ -39,6 +40,10 @@ pub(in crate::control::stack) fn arguments(plan: &Plan, part: Part) -> Vec<Strin
             match &plan.upstream {
                 Some(upstream) => add(&["--upstream", &upstream.url]),
                 None => add(&["--engine", engine(part).name()]),
+            }
+            if key_secret(plan, part).is_some() {
+                let file = format!("{KEY_DIR}/{UPSTREAM_KEY}");
+                add(&["--upstream-key-file", &file]);
             }
         }
         // Requests through the Gateway carry its host name.
@@ -81,7 +86,8 @@ fn deviations(plan: &Plan, part: Part) -> Vec<&'static str> {
 /// What the binary is called with as the agent.
 pub(in crate::control::stack) fn agent_arguments(plan: &Plan, model_url: &str) -> Vec<String> {
     let tools = format!("http://{}:{HTTP_PORT}/mcp", Part::ToolGateway.name());
-    let arguments = [
+    let model = plan.upstream.as_ref().and_then(|it| it.model.as_deref());
+    let mut arguments = vec![
         "agent",
         "--model-url",
         model_url,
@@ -90,7 +96,8 @@ pub(in crate::control::stack) fn agent_arguments(plan: &Plan, model_url: &str) -
         "--gateway-url",
         &tools,
     ];
-    arguments.map(str::to_owned).to_vec()
+    arguments.extend(model.into_iter().flat_map(|model| ["--model", model]));
+    arguments.into_iter().map(str::to_owned).collect()
 }
 
 fn subcommand(part: Part) -> String {

@@ -2,6 +2,7 @@
 
 use super::super::metadata::matching;
 use super::super::plan::Plan;
+use super::key;
 use crate::shutdown::{ANNOUNCE_ENV, Grace};
 use crate::telemetry::FLUSH_LIMIT;
 use k8s_openapi::api::core::v1::{
@@ -78,16 +79,36 @@ pub(super) fn pod(plan: &Plan, part: Part, arguments: Vec<String>) -> PodSpec {
             }),
             ..PodSecurityContext::default()
         }),
-        volumes: Some(vec![Volume {
-            name: "tmp".into(),
-            empty_dir: Some(EmptyDirVolumeSource {
-                size_limit: Some(Quantity(scratch(part).to_owned())),
-                ..EmptyDirVolumeSource::default()
-            }),
-            ..Volume::default()
-        }]),
+        volumes: Some(volumes(plan, part)),
         ..PodSpec::default()
     }
+}
+
+fn volumes(plan: &Plan, part: Part) -> Vec<Volume> {
+    let tmp = Volume {
+        name: "tmp".into(),
+        empty_dir: Some(EmptyDirVolumeSource {
+            size_limit: Some(Quantity(scratch(part).to_owned())),
+            ..EmptyDirVolumeSource::default()
+        }),
+        ..Volume::default()
+    };
+    [Some(tmp), key::volume(plan, part)]
+        .into_iter()
+        .flatten()
+        .collect()
+}
+
+fn mounts(plan: &Plan, part: Part) -> Vec<VolumeMount> {
+    let tmp = VolumeMount {
+        name: "tmp".into(),
+        mount_path: "/tmp".into(),
+        ..VolumeMount::default()
+    };
+    [Some(tmp), key::mount(plan, part)]
+        .into_iter()
+        .flatten()
+        .collect()
 }
 
 /// Room for temporary files.
@@ -131,11 +152,7 @@ fn container(plan: &Plan, part: Part, arguments: Vec<String>) -> Container {
             }),
             ..SecurityContext::default()
         }),
-        volume_mounts: Some(vec![VolumeMount {
-            name: "tmp".into(),
-            mount_path: "/tmp".into(),
-            ..VolumeMount::default()
-        }]),
+        volume_mounts: Some(mounts(plan, part)),
         ..Container::default()
     }
 }
