@@ -57,12 +57,22 @@ pub enum TaskError {
     /// Nobody waits for it any more.
     #[error("the caller left before the task was done")]
     Abandoned,
-    /// An earlier result lacks what a later step needs.
+    /// A result lacks what a later step was to be called with.
+    #[error("`{tool}` cannot be called, because in the result of `{from}` {lack}")]
+    NothingThere {
+        /// Name of the tool that was to be called.
+        tool: String,
+        /// Name of the tool whose result it is.
+        from: String,
+        /// What is not there.
+        lack: String,
+    },
+    /// The arguments of a step make no sense.
     #[error("the arguments of `{tool}` cannot be made")]
     Arguments {
         /// Name of the tool.
         tool: String,
-        /// What is missing.
+        /// What is wrong with them.
         #[source]
         source: PlanError,
     },
@@ -91,7 +101,10 @@ impl TaskError {
                 _ => FailedPart::Tool,
             },
             Self::OutputSchema { .. } => FailedPart::Tool,
-            Self::Arguments { .. } | Self::Deadline { .. } | Self::Abandoned => FailedPart::Agent,
+            Self::NothingThere { .. }
+            | Self::Arguments { .. }
+            | Self::Deadline { .. }
+            | Self::Abandoned => FailedPart::Agent,
         }
     }
 

@@ -5,6 +5,7 @@ mod chat;
 pub mod event;
 mod evidence;
 mod failure;
+mod lack;
 mod mcp;
 mod output;
 mod prompt;

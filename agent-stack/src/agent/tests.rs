@@ -307,7 +307,7 @@ async fn a_plan_that_builds_on_a_result_that_is_not_there_fails() {
             json!([step("a", json!({})), step("b", reference("a", "/m"))]),
             1,
             FailedPart::Agent,
-            "the result of `a` has nothing at `/m`",
+            "`count` cannot be called, because in the result of `count` there is no `m`",
         ),
         (
             json!([{"id": "a", "tool": "weigh"}]),

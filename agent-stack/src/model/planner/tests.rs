@@ -278,14 +278,25 @@ fn function_calling_of_the_second_version_asks_for_independent_calls_at_once() {
 }
 
 #[test]
-fn function_calling_stops_when_a_result_lacks_what_the_next_step_needs() {
-    let mut asked = request(REQUEST, offers());
-    asked
-        .messages
-        .push(Message::result("step-1", r#"{"hits":[]}"#));
-    let message = reply(&asked, RefPlannerV1);
-    assert!(message.tool_calls.is_empty());
-    assert!(message.content.unwrap().contains("/hits/0/sku"));
+fn function_calling_ends_with_what_is_missing_when_a_search_found_no_item() {
+    for (hits, told) in [
+        (json!([]), "no document matches the request"),
+        (
+            json!([{"document": "start.txt"}, {"document": "seal.txt", "sku": "SKU-7"}]),
+            "no item matches the request. The closest document, start.txt, names no item number",
+        ),
+    ] {
+        for engine in [RefPlannerV1, RefPlannerV2] {
+            let mut asked = request(REQUEST, offers());
+            let found = json!({"hits": hits}).to_string();
+            asked.messages.push(Message::result("step-1", found));
+            let message = reply(&asked, engine);
+            assert!(message.tool_calls.is_empty());
+            let text = message.content.unwrap();
+            let expected = format!("I cannot tell the price: {told}.");
+            assert!(text.starts_with(&expected), "{text}");
+        }
+    }
 }
 
 #[test]
