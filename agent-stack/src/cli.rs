@@ -117,7 +117,8 @@ async fn run(part: Part) -> anyhow::Result<()> {
 const fn usual_level(part: &Part) -> &'static str {
     match part {
         Part::All(_) => "warn",
-        _ => "info,rmcp=warn",
+        // The libraries tell their own life, which is nobody's business here.
+        _ => "info,rmcp=warn,opentelemetry_sdk=warn",
     }
 }
 

@@ -62,6 +62,18 @@ pub fn outside_client(timeout: Duration) -> Result<reqwest::Client, HttpError> {
     builder(timeout).build().map_err(HttpError::Client)
 }
 
+/// The client for the server at `url`, which may be outside the stack.
+///
+/// # Errors
+/// When the client cannot be set up.
+pub fn client_for(url: &str, timeout: Duration) -> Result<reqwest::Client, HttpError> {
+    if url.starts_with("https:") {
+        outside_client(timeout)
+    } else {
+        client(timeout)
+    }
+}
+
 /// Makes ring the process's TLS provider unless one is installed; reqwest and kube need one even for plain HTTP.
 pub fn install_crypto() {
     if rustls::crypto::CryptoProvider::get_default().is_none() {

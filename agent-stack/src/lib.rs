@@ -2,6 +2,7 @@
 
 pub mod agent;
 pub mod all;
+pub mod api_key;
 pub mod canary;
 pub mod catalog;
 pub mod cli;

@@ -5,6 +5,7 @@
 //! that load balancers stop sending, then it finishes what it has. Answers that are streams are never cut while their
 //! reader reads.
 
+mod accept;
 mod activity;
 mod body;
 mod connection;
@@ -16,9 +17,11 @@ mod socket;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use accept::accept;
 pub(crate) use body::HoldingBody;
 pub use health::{Readiness, always_ready, with_health};
 pub use limits::Limits;
+pub(crate) use socket::watch_for_lost_peers;
 
 use crate::shutdown::Grace;
 use crate::telemetry::{Metrics, Telemetry, observe};

@@ -82,11 +82,13 @@ pub fn on_signal() -> io::Result<CancellationToken> {
     let token = CancellationToken::new();
     let cancelled = token.clone();
     tokio::spawn(async move {
-        tokio::select! {
-            _ = terminate.recv() => tracing::info!("stopping on SIGTERM"),
-            _ = interrupt.recv() => tracing::info!("stopping on SIGINT"),
-        }
+        let name = tokio::select! {
+            _ = terminate.recv() => "SIGTERM",
+            _ = interrupt.recv() => "SIGINT",
+        };
+        // First, because nothing that becomes of the log may keep the process from ending.
         cancelled.cancel();
+        tracing::info!("stopping on {name}");
     });
     Ok(token)
 }

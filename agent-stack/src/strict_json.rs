@@ -8,8 +8,10 @@ use serde::Deserialize;
 use serde::de::{
     DeserializeOwned, DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor,
 };
-use serde_json::{Map, Number, Value};
+use serde_json::Value;
+use std::borrow::Cow;
 use std::cell::Cell;
+use std::collections::HashSet;
 use std::fmt;
 
 /// Deepest nesting of objects and arrays. Below serde_json's own limit of 128, which tells no place.
@@ -88,10 +90,13 @@ fn named(path: &str) -> String {
 
 /// Reads `text` as one value of the type `T`.
 ///
+/// The text is checked before anything is made of it, so that what a reader of a small form costs does not grow with what
+/// a client nests or lists.
+///
 /// # Errors
 /// When `text` is not strict JSON or not a `T`.
 pub fn from_slice<T: DeserializeOwned>(text: &[u8]) -> Result<T, StrictJsonError> {
-    from_value(&value(text)?)
+    shaped(&mut serde_json::Deserializer::from_str(checked(text)?))
 }
 
 /// Reads `text` as any JSON value.
@@ -99,6 +104,33 @@ pub fn from_slice<T: DeserializeOwned>(text: &[u8]) -> Result<T, StrictJsonError
 /// # Errors
 /// When `text` is not strict JSON.
 pub fn value(text: &[u8]) -> Result<Value, StrictJsonError> {
+    serde_json::from_str(checked(text)?).map_err(StrictJsonError::Syntax)
+}
+
+/// Takes a value that was read before as a `T`.
+///
+/// # Errors
+/// [`StrictJsonError::Shape`] when it is not one.
+pub fn from_value<'de, T: Deserialize<'de>>(value: &'de Value) -> Result<T, StrictJsonError> {
+    shaped(value)
+}
+
+fn shaped<'de, T, D>(reader: D) -> Result<T, StrictJsonError>
+where
+    T: Deserialize<'de>,
+    D: Deserializer<'de, Error = serde_json::Error>,
+{
+    serde_path_to_error::deserialize(reader).map_err(|error| {
+        let path = error.path().to_string();
+        StrictJsonError::Shape {
+            path: if path == "." { String::new() } else { path },
+            source: error.into_inner(),
+        }
+    })
+}
+
+/// The text, once it is known to be strict JSON.
+fn checked(text: &[u8]) -> Result<&str, StrictJsonError> {
     let text = std::str::from_utf8(text).map_err(|error| StrictJsonError::Encoding {
         offset: error.valid_up_to(),
     })?;
@@ -109,24 +141,10 @@ pub fn value(text: &[u8]) -> Result<Value, StrictJsonError> {
         depth: 0,
         fault: &fault,
     };
-    let read = strict
-        .deserialize(&mut reader)
-        .and_then(|value| reader.end().map(|()| value));
-    read.map_err(|error| fault.take().unwrap_or(StrictJsonError::Syntax(error)))
-}
-
-/// Takes a value that was read before as a `T`.
-///
-/// # Errors
-/// [`StrictJsonError::Shape`] when it is not one.
-pub fn from_value<'de, T: Deserialize<'de>>(value: &'de Value) -> Result<T, StrictJsonError> {
-    serde_path_to_error::deserialize(value).map_err(|error| {
-        let path = error.path().to_string();
-        StrictJsonError::Shape {
-            path: if path == "." { String::new() } else { path },
-            source: error.into_inner(),
-        }
-    })
+    match strict.deserialize(&mut reader).and_then(|()| reader.end()) {
+        Ok(()) => Ok(text),
+        Err(error) => Err(fault.take().unwrap_or(StrictJsonError::Syntax(error))),
+    }
 }
 
 /// The way from the root to a value, linked through the stack so that a good text costs no allocation for it.
@@ -147,7 +165,7 @@ impl fmt::Display for Path<'_> {
     }
 }
 
-/// Reads one value. serde's errors are texts, so the error that is meant travels beside them in `fault`.
+/// Checks one value and keeps nothing of it. serde's errors are texts, so the error that is meant travels beside them in `fault`.
 struct Strict<'a> {
     path: &'a Path<'a>,
     depth: usize,
@@ -179,76 +197,74 @@ impl Strict<'_> {
 }
 
 impl<'de> DeserializeSeed<'de> for Strict<'_> {
-    type Value = Value;
+    type Value = ();
 
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
         deserializer.deserialize_any(self)
     }
 }
 
 impl<'de> Visitor<'de> for Strict<'_> {
-    type Value = Value;
+    type Value = ();
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a JSON value")
     }
 
-    fn visit_unit<E: Error>(self) -> Result<Value, E> {
-        Ok(Value::Null)
+    fn visit_unit<E: Error>(self) -> Result<(), E> {
+        Ok(())
     }
 
-    fn visit_bool<E: Error>(self, value: bool) -> Result<Value, E> {
-        Ok(value.into())
+    fn visit_bool<E: Error>(self, _: bool) -> Result<(), E> {
+        Ok(())
     }
 
-    fn visit_i64<E: Error>(self, value: i64) -> Result<Value, E> {
-        Ok(value.into())
+    fn visit_i64<E: Error>(self, _: i64) -> Result<(), E> {
+        Ok(())
     }
 
-    fn visit_u64<E: Error>(self, value: u64) -> Result<Value, E> {
-        Ok(value.into())
+    fn visit_u64<E: Error>(self, _: u64) -> Result<(), E> {
+        Ok(())
     }
 
-    fn visit_f64<E: Error>(self, value: f64) -> Result<Value, E> {
-        let number = Number::from_f64(value).map(Value::Number);
-        number.ok_or_else(|| E::custom("not a finite number"))
+    fn visit_f64<E: Error>(self, _: f64) -> Result<(), E> {
+        Ok(())
     }
 
-    fn visit_str<E: Error>(self, value: &str) -> Result<Value, E> {
-        Ok(value.into())
+    fn visit_str<E: Error>(self, _: &str) -> Result<(), E> {
+        Ok(())
     }
 
-    fn visit_string<E: Error>(self, value: String) -> Result<Value, E> {
-        Ok(value.into())
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut sequence: A) -> Result<Value, A::Error> {
+    fn visit_seq<A: SeqAccess<'de>>(self, mut sequence: A) -> Result<(), A::Error> {
         self.check_depth()?;
-        let mut items = Vec::new();
-        loop {
-            let path = Path::Item(self.path, items.len());
-            match sequence.next_element_seed(self.inside(&path))? {
-                Some(item) => items.push(item),
-                None => return Ok(items.into()),
+        for index in 0.. {
+            let path = Path::Item(self.path, index);
+            if sequence.next_element_seed(self.inside(&path))?.is_none() {
+                break;
             }
         }
+        Ok(())
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Value, A::Error> {
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
         self.check_depth()?;
-        let mut members = Map::new();
-        while let Some(name) = map.next_key::<String>()? {
+        let mut names = HashSet::new();
+        while let Some(Name(name)) = map.next_key()? {
             let path = Path::Member(self.path, &name);
-            if members.contains_key(&name) {
+            if names.contains(&name) {
                 let path = path.to_string();
                 return self.fail(StrictJsonError::Duplicate { path });
             }
-            let value = map.next_value_seed(self.inside(&path))?;
-            members.insert(name, value);
+            map.next_value_seed(self.inside(&path))?;
+            names.insert(name);
         }
-        Ok(members.into())
+        Ok(())
     }
 }
+
+/// The name of a member, borrowed from the text unless there is an escape in it.
+#[derive(Deserialize)]
+struct Name<'a>(#[serde(borrow)] Cow<'a, str>);
 
 #[cfg(test)]
 mod tests;

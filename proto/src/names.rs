@@ -59,6 +59,9 @@ pub const CONTROL_TLS_DIR: &str = "/etc/portproof/tls";
 /// Secret with the control agent's certificates.
 pub const CONTROL_TLS_SECRET: &str = "portproof-control-tls";
 
+/// Entry of a Secret that holds the key of an upstream model server.
+pub const UPSTREAM_KEY: &str = "api-key";
+
 /// A part of the reference stack: its Deployment, its Service and the value of [`PART_LABEL`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Part {

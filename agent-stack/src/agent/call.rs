@@ -7,7 +7,7 @@ use super::mcp::{Attempt, McpError, ToolResult, Tools};
 use super::output::Promise;
 use super::task::Task;
 use crate::plan::Step;
-use crate::telemetry::{ActiveSpan, SpanKind};
+use crate::telemetry::{ActiveSpan, SpanKind, chain};
 use portproof_proto::telemetry as attributes;
 use serde_json::{Map, Value};
 
@@ -56,17 +56,10 @@ impl Ended {
         Self {
             outcome: error.outcome(),
             attempts,
-            told: Value::String(explain(error)),
+            told: Value::String(chain(error)),
             returned: false,
             violations: None,
         }
-    }
-}
-
-fn explain(error: &dyn std::error::Error) -> String {
-    match error.source() {
-        Some(source) => format!("{error}: {}", explain(source)),
-        None => error.to_string(),
     }
 }
 

@@ -1,6 +1,8 @@
 //! Asks the model, with one CLIENT span for each request.
 
 use super::retry::{Attempts, RetryPolicy};
+use super::words;
+use crate::api_key::{KeyError, KeyFile};
 use crate::http_client::{self, HttpError, read_body};
 use crate::model::openai::{ChatRequest, ChatResponse, Choice};
 use crate::telemetry::{ActiveSpan, SpanKind, TRACEPARENT, Telemetry};
@@ -36,12 +38,25 @@ pub enum ChatError {
         /// The time it had.
         limit: Duration,
     },
-    /// An error status.
-    #[error("the model server answered {status}")]
+    /// The server is in trouble, or too busy.
+    #[error("the model server answered {status}{}", words::behind(words.as_deref()))]
     Status {
         /// HTTP status.
         status: StatusCode,
+        /// What it says.
+        words: Option<String>,
     },
+    /// The server will not do what it is asked: it does not know the model, or the key, or the request is not for it.
+    #[error("the model server refused with {status}{}", words::behind(words.as_deref()))]
+    Refused {
+        /// HTTP status.
+        status: StatusCode,
+        /// What it says.
+        words: Option<String>,
+    },
+    /// There is no key to ask with.
+    #[error("there is no key for the model server")]
+    Key(#[source] KeyError),
     /// Not a chat completion.
     #[error("the answer is not a chat completion")]
     Json(#[source] serde_json::Error),
@@ -53,9 +68,12 @@ pub enum ChatError {
 impl ChatError {
     fn error_type(&self) -> String {
         match self {
-            Self::Status { status } => status.as_str().to_owned(),
+            Self::Status { status, .. } | Self::Refused { status, .. } => {
+                status.as_str().to_owned()
+            }
             Self::Json(_) | Self::Empty => "invalid_answer".to_owned(),
             Self::Timeout { .. } => "timeout".to_owned(),
+            Self::Key(_) => "key".to_owned(),
             Self::Url { .. } | Self::Client(_) | Self::Transport(_) => "transport".to_owned(),
         }
     }
@@ -64,12 +82,33 @@ impl ChatError {
     fn is_transient(&self) -> bool {
         match self {
             Self::Transport(_) | Self::Timeout { .. } => true,
-            Self::Status { status } => {
-                *status == StatusCode::TOO_MANY_REQUESTS || status.is_server_error()
-            }
-            Self::Url { .. } | Self::Client(_) | Self::Json(_) | Self::Empty => false,
+            Self::Status { status, .. } => is_trouble(*status),
+            Self::Refused { .. }
+            | Self::Key(_)
+            | Self::Url { .. }
+            | Self::Client(_)
+            | Self::Json(_)
+            | Self::Empty => false,
         }
     }
+
+    /// What an answer with an error status means.
+    async fn of_answer(answer: reqwest::Response) -> Self {
+        let status = answer.status();
+        let body = read_body(answer).await.unwrap_or_default();
+        let words = words::of_error(&body);
+        if status.is_client_error() && !is_trouble(status) {
+            Self::Refused { status, words }
+        } else {
+            Self::Status { status, words }
+        }
+    }
+}
+
+/// Whether a status says that the same request may be answered a moment later.
+fn is_trouble(status: StatusCode) -> bool {
+    let later = [StatusCode::TOO_MANY_REQUESTS, StatusCode::REQUEST_TIMEOUT];
+    later.contains(&status) || status.is_server_error()
 }
 
 /// Which model to ask, and where.
@@ -81,6 +120,8 @@ pub struct ModelEndpoint {
     pub host: Option<String>,
     /// Name of the model.
     pub model: String,
+    /// Key of the server, where it wants one.
+    pub key: Option<KeyFile>,
 }
 
 /// A model that can be asked.
@@ -90,6 +131,7 @@ pub struct Chat {
     url: Url,
     host: Option<String>,
     model: String,
+    key: Option<KeyFile>,
 }
 
 /// Until when, and how often, the model is asked.
@@ -116,8 +158,13 @@ impl Chat {
     /// # Errors
     /// When its URL is not one of an HTTP server.
     pub fn new(endpoint: ModelEndpoint) -> Result<Self, ChatError> {
-        let ModelEndpoint { url, host, model } = endpoint;
-        let client = http_client::client(LIMIT).map_err(ChatError::Client)?;
+        let ModelEndpoint {
+            url,
+            host,
+            model,
+            key,
+        } = endpoint;
+        let client = http_client::client_for(&url, LIMIT).map_err(ChatError::Client)?;
         let text = format!(
             "{}/v1/chat/completions",
             url.trim_end_matches('/').trim_end_matches("/v1")
@@ -130,6 +177,7 @@ impl Chat {
             url: parsed.ok_or(ChatError::Url { url })?,
             host,
             model,
+            key,
         })
     }
 
@@ -203,6 +251,10 @@ impl Chat {
         if let Some(host) = &self.host {
             sent = sent.header(header::HOST, host);
         }
+        if let Some(key) = &self.key {
+            let bearer = key.bearer().await.map_err(ChatError::Key)?;
+            sent = sent.header(header::AUTHORIZATION, bearer);
+        }
         let answer = sent.send().await.map_err(|source| {
             ChatError::Transport(HttpError::Transport {
                 url: self.url.to_string(),
@@ -214,9 +266,8 @@ impl Chat {
 }
 
 async fn read(answer: reqwest::Response, span: &ActiveSpan) -> Result<Reply, ChatError> {
-    let status = answer.status();
-    if !status.is_success() {
-        return Err(ChatError::Status { status });
+    if !answer.status().is_success() {
+        return Err(ChatError::of_answer(answer).await);
     }
     let backend = answer
         .headers()

@@ -6,7 +6,7 @@ use super::evidence::Ledger;
 use super::mcp::McpError;
 use super::output::OutputSchemaError;
 use crate::plan::PlanError;
-use std::error::Error as _;
+use crate::telemetry::chain;
 
 /// Why a task failed.
 #[derive(Debug, thiserror::Error)]
@@ -20,6 +20,12 @@ pub enum TaskError {
     /// The model's answer has no text.
     #[error("the model gave no answer")]
     NoAnswer,
+    /// The model says that it will not do what it is asked.
+    #[error("the model refused: \"{words}\"")]
+    Refused {
+        /// What it says.
+        words: String,
+    },
     /// The tool gateway.
     #[error("the tool gateway failed")]
     Mcp(#[source] McpError),
@@ -51,12 +57,22 @@ pub enum TaskError {
     /// Nobody waits for it any more.
     #[error("the caller left before the task was done")]
     Abandoned,
-    /// An earlier result lacks what a later step needs.
+    /// A result lacks what a later step was to be called with.
+    #[error("`{tool}` cannot be called, because in the result of `{from}` {lack}")]
+    NothingThere {
+        /// Name of the tool that was to be called.
+        tool: String,
+        /// Name of the tool whose result it is.
+        from: String,
+        /// What is not there.
+        lack: String,
+    },
+    /// The arguments of a step make no sense.
     #[error("the arguments of `{tool}` cannot be made")]
     Arguments {
         /// Name of the tool.
         tool: String,
-        /// What is missing.
+        /// What is wrong with them.
         #[source]
         source: PlanError,
     },
@@ -76,14 +92,19 @@ const fn became(outcome: CallOutcome) -> &'static str {
 impl TaskError {
     pub(super) const fn part(&self) -> FailedPart {
         match self {
-            Self::Chat(_) | Self::Plan(_) | Self::NoAnswer => FailedPart::Model,
+            Self::Chat(_) | Self::Plan(_) | Self::NoAnswer | Self::Refused { .. } => {
+                FailedPart::Model
+            }
             Self::Mcp(_) => FailedPart::Gateway,
             Self::Call { outcome, .. } => match outcome {
                 CallOutcome::Refused | CallOutcome::Transport => FailedPart::Gateway,
                 _ => FailedPart::Tool,
             },
             Self::OutputSchema { .. } => FailedPart::Tool,
-            Self::Arguments { .. } | Self::Deadline { .. } | Self::Abandoned => FailedPart::Agent,
+            Self::NothingThere { .. }
+            | Self::Arguments { .. }
+            | Self::Deadline { .. }
+            | Self::Abandoned => FailedPart::Agent,
         }
     }
 
@@ -94,21 +115,10 @@ impl TaskError {
         }
     }
 
-    /// The whole chain, for people.
-    pub(super) fn explain(&self) -> String {
-        let mut text = self.to_string();
-        let mut source = self.source();
-        while let Some(cause) = source {
-            text = format!("{text}: {cause}");
-            source = cause.source();
-        }
-        text
-    }
-
     pub(super) fn event(&self, ledger: &Ledger) -> AgentEvent {
         AgentEvent::Failure {
             part: self.part(),
-            message: self.explain(),
+            message: chain(self),
             outcome: self.outcome(),
             evidence: ledger.evidence(),
             retries: ledger.retries(),

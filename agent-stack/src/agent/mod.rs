@@ -5,6 +5,7 @@ mod chat;
 pub mod event;
 mod evidence;
 mod failure;
+mod lack;
 mod mcp;
 mod output;
 mod prompt;
@@ -16,6 +17,7 @@ mod stream;
 mod task;
 #[cfg(test)]
 mod tests;
+mod words;
 
 pub use chat::{Chat, ChatError, ModelEndpoint};
 pub use event::{AgentEvent, CallEvidence, CallOutcome, FailedPart, PlannedStep};
@@ -26,6 +28,7 @@ pub use request::{MAX_SECONDS, RequestError, TaskRequest};
 pub use retry::RetryPolicy;
 pub use service::{AgentParts, router};
 
+use crate::api_key::{KeyError, KeyFile};
 use crate::http_client::HttpError;
 use crate::server::{Server, ServerError};
 use crate::shutdown;
@@ -33,6 +36,7 @@ use crate::telemetry::{Telemetry, TelemetryConfig, TelemetryError};
 use clap::Args;
 use portproof_proto::names::{HTTP_PORT, Part};
 use std::io;
+use std::path::PathBuf;
 use std::time::Duration;
 
 /// Name of the agent in its spans.
@@ -50,6 +54,9 @@ pub struct AgentArgs {
     /// Model to ask for.
     #[arg(long, default_value = "portproof-planner")]
     pub model: String,
+    /// File with the key of the model server; it is sent as `Authorization: Bearer`.
+    #[arg(long, value_name = "FILE", env = "PORTPROOF_MODEL_KEY_FILE")]
+    pub model_key_file: Option<PathBuf>,
     /// MCP endpoint of the tool gateway, for example `http://tool-gateway:8080/mcp`.
     #[arg(long, value_name = "URL")]
     pub gateway_url: String,
@@ -76,6 +83,9 @@ pub enum AgentError {
     /// The model cannot be asked.
     #[error("the model's address cannot be used")]
     Model(#[source] ChatError),
+    /// The key of the model server cannot be used.
+    #[error("the key of the model server cannot be used")]
+    Key(#[source] KeyError),
     /// The client for the tool gateway cannot be set up.
     #[error("the client for the tool gateway cannot be set up")]
     Client(#[source] HttpError),
@@ -93,6 +103,7 @@ pub async fn run(args: AgentArgs) -> Result<(), AgentError> {
         model_url,
         model_host,
         model,
+        model_key_file,
         gateway_url,
         attempts,
         attempt_timeout,
@@ -105,6 +116,10 @@ pub async fn run(args: AgentArgs) -> Result<(), AgentError> {
         url: model_url,
         host: model_host,
         model,
+        key: model_key_file
+            .map(|path| KeyFile::open(&path))
+            .transpose()
+            .map_err(AgentError::Key)?,
     };
     let chat = Chat::new(endpoint).map_err(AgentError::Model)?;
     let policy = RetryPolicy {

@@ -1,5 +1,7 @@
 //! The body of `POST /v1/tasks`, and what is wrong with one that is no task.
 
+use crate::strict_json::{self, StrictJsonError};
+use crate::telemetry::chain;
 use axum::extract::Request;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -21,8 +23,7 @@ const DEFAULT_SECONDS: u32 = 60;
 
 /// Body of `POST /v1/tasks`.
 ///
-/// A typed form is all that is read: serde refuses a member that is there twice or that it does not know, so that
-/// nothing is nested and nothing has two meanings.
+/// A member that is there twice or that is not known is refused, so that nothing has two meanings.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct TaskRequest {
@@ -65,8 +66,8 @@ pub enum RequestError {
     #[error("the body has more than {MAX_BODY} bytes")]
     TooLarge,
     /// Not the JSON of a task.
-    #[error("the body is not a task: {0}")]
-    Json(#[source] serde_json::Error),
+    #[error("the body is not a task")]
+    Json(#[from] StrictJsonError),
     /// A member has a value that no task can have.
     #[error("`{member}` must {rule}")]
     Value {
@@ -100,7 +101,7 @@ impl RequestError {
 
 impl IntoResponse for RequestError {
     fn into_response(self) -> Response {
-        let error = json!({"code": self.code(), "message": self.to_string()});
+        let error = json!({"code": self.code(), "message": chain(&self)});
         (self.status(), Json(json!({"error": error}))).into_response()
     }
 }
@@ -127,7 +128,7 @@ fn check_media_type(headers: &HeaderMap) -> Result<(), RequestError> {
 }
 
 fn parse(body: &Bytes) -> Result<TaskRequest, RequestError> {
-    let task: TaskRequest = serde_json::from_slice(body).map_err(RequestError::Json)?;
+    let task: TaskRequest = strict_json::from_slice(body)?;
     check_text("taskId", &task.task_id, MAX_ID)?;
     check_text("prompt", &task.prompt, MAX_PROMPT)?;
     if (1..=MAX_SECONDS).contains(&task.deadline_seconds) {
@@ -157,9 +158,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn refused(body: &str) -> String {
-        parse(&Bytes::copy_from_slice(body.as_bytes()))
-            .unwrap_err()
-            .to_string()
+        chain(&parse(&Bytes::copy_from_slice(body.as_bytes())).unwrap_err())
     }
 
     #[test]
@@ -176,14 +175,17 @@ mod tests {
         let cases = [
             (
                 r#"{"prompt": "a", "prompt": "b"}"#.to_owned(),
-                "duplicate field `prompt`",
+                "the member `prompt` is there twice",
             ),
             (
                 r#"{"prompt": "a", "deadline": 1}"#.to_owned(),
                 "unknown field `deadline`",
             ),
-            (format!(r#"{{"prompt": {deep}"#), "expected a string"),
-            (r#"{"prompt": 7}"#.to_owned(), "expected a string"),
+            (format!(r#"{{"prompt": {deep}"#), "deeper than 100 levels"),
+            (
+                r#"{"prompt": 7}"#.to_owned(),
+                "`prompt` has the wrong form: invalid type: integer `7`, expected a string",
+            ),
             ("{}".to_owned(), "missing field `prompt`"),
             (
                 r#"{"prompt": " \n"}"#.to_owned(),
@@ -218,7 +220,10 @@ mod tests {
             );
         }
         let latin = parse(&Bytes::from_static(b"{\"prompt\": \"\xe9\"}")).unwrap_err();
-        assert!(latin.to_string().contains("invalid unicode"), "{latin}");
+        assert!(
+            chain(&latin).contains("not UTF-8 from byte 12 on"),
+            "{latin:?}"
+        );
     }
 
     proptest! {

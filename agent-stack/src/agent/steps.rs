@@ -3,11 +3,12 @@
 use super::call::Call;
 use super::event::AgentEvent;
 use super::failure::TaskError;
+use super::lack;
 use super::mcp::Tools;
 use super::output::Promise;
 use super::task::Task;
 use crate::model::openai::ToolCall;
-use crate::plan::{self, Plan, Step};
+use crate::plan::{self, Plan, PlanError, Step};
 use crate::telemetry::ActiveSpan;
 use futures::StreamExt as _;
 use futures::stream::FuturesUnordered;
@@ -116,7 +117,7 @@ impl Task<'_> {
             while under_way.len() < MAX_AT_ONCE
                 && let Some((place, step)) = board.next()
             {
-                match resolved(step, &board.results) {
+                match resolved(step, &board, offered) {
                     Ok(arguments) => {
                         let offer = &offers[step.tool.as_str()];
                         let call = Call {
@@ -159,14 +160,36 @@ impl Task<'_> {
     }
 }
 
+/// The arguments of a step, from the results so far.
 fn resolved(
     step: &Step,
-    results: &BTreeMap<String, Value>,
+    board: &Board<'_>,
+    offered: &[Tool],
 ) -> Result<Map<String, Value>, TaskError> {
-    plan::resolve(&step.arguments, results).map_err(|source| TaskError::Arguments {
-        tool: step.tool.clone(),
-        source,
+    plan::resolve(&step.arguments, &board.results).map_err(|source| {
+        let tool = step.tool.clone();
+        match nothing_there(&source, board, offered) {
+            Some((from, lack)) => TaskError::NothingThere { tool, from, lack },
+            None => TaskError::Arguments { tool, source },
+        }
     })
+}
+
+/// Which tool's result lacks what a step needs, and what that is.
+fn nothing_there(
+    error: &PlanError,
+    board: &Board<'_>,
+    offered: &[Tool],
+) -> Option<(String, String)> {
+    let PlanError::NoValue { from, pointer } = error else {
+        return None;
+    };
+    let name = &board.plan.steps.iter().find(|step| step.id == *from)?.tool;
+    let tool = offered.iter().find(|tool| tool.name == *name);
+    let schema = tool.and_then(|tool| tool.output_schema.as_deref());
+    let schema = schema.map(|schema| Value::Object(schema.clone()));
+    let lack = lack::told(pointer, board.results.get(from)?, schema.as_ref());
+    Some((name.clone(), lack))
 }
 
 /// What the called tools promise; a promise that cannot be checked ends the task before anything is called.

@@ -8,10 +8,10 @@ use super::failure::TaskError;
 use super::mcp::{McpError, Tools};
 use super::service::AgentParts;
 use super::steps::Done;
-use super::{AGENT, TaskRequest, prompt};
+use super::{AGENT, TaskRequest, prompt, words};
 use crate::model::openai::{ChatRequest, FunctionOffer, Message, ResponseFormat, Role, ToolOffer};
 use crate::plan::{self, Plan, Step};
-use crate::telemetry::{ActiveSpan, Context, SpanKind};
+use crate::telemetry::{ActiveSpan, Context, SpanKind, chain};
 use portproof_proto::telemetry as attributes;
 use rmcp::model::Tool;
 use serde_json::Value;
@@ -75,7 +75,7 @@ impl<'a> Task<'a> {
         };
         done.unwrap_or_else(|error| {
             let task = &self.request.task_id;
-            tracing::info!(task, error = error.explain(), "the task failed");
+            tracing::info!(task, error = chain(&error), "the task failed");
             span.fail(error.part().name(), error.to_string());
             error.event(&self.ledger)
         })
@@ -192,7 +192,7 @@ impl<'a> Task<'a> {
             ..ChatRequest::default()
         };
         let reply = self.ask(request, tokens, span).await?;
-        let text = reply.choice.message.content.ok_or(TaskError::NoAnswer)?;
+        let text = said(reply.choice.message)?;
         let plan = Plan::parse(&text).map_err(TaskError::Plan)?;
         let names = offered.iter().map(|tool| tool.name.to_string()).collect();
         plan.check(&names).map_err(TaskError::Plan)?;
@@ -236,10 +236,7 @@ impl<'a> Task<'a> {
             ..ChatRequest::default()
         };
         let reply = self.ask(request, &mut tokens, span).await?;
-        let text = reply.choice.message.content;
-        let text = text
-            .filter(|text| !text.trim().is_empty())
-            .ok_or(TaskError::NoAnswer)?;
+        let text = said(reply.choice.message)?;
         Ok(AgentEvent::Answer {
             unsupported_numbers: self.ledger.unsupported(&text),
             text,
@@ -250,6 +247,15 @@ impl<'a> Task<'a> {
             retries: self.ledger.retries(),
         })
     }
+}
+
+/// The text of a message. A model that refuses says why in a member of its own.
+fn said(message: Message) -> Result<String, TaskError> {
+    if let Some(words) = message.refusal.as_deref().and_then(words::quoted) {
+        return Err(TaskError::Refused { words });
+    }
+    let text = message.content.filter(|text| !text.trim().is_empty());
+    text.ok_or(TaskError::NoAnswer)
 }
 
 fn tools_event(tools: &Tools, offered: &[Tool]) -> AgentEvent {

@@ -11,6 +11,7 @@ pub use fixtures::{Fixtures, FixturesError};
 pub use one_task::TaskFailed;
 pub use stack::{Addresses, Deviations, Options, Ports, Stack, StackError};
 
+use crate::api_key::{KeyError, KeyFile};
 use crate::interpreter::{Python, Settings};
 use crate::model::Engine;
 use crate::shutdown;
@@ -40,6 +41,14 @@ pub struct AllArgs {
     /// Model to ask it for.
     #[arg(long, default_value = "portproof-planner", requires = "upstream")]
     pub model: String,
+    /// File with the key of that server.
+    #[arg(
+        long,
+        value_name = "FILE",
+        env = "PORTPROOF_MODEL_KEY_FILE",
+        requires = "upstream"
+    )]
+    pub model_key_file: Option<PathBuf>,
     /// The Python that programs run in.
     #[arg(long, env = "PYTHON", default_value = "python3")]
     pub python: PathBuf,
@@ -60,6 +69,9 @@ pub enum AllError {
     /// Tools or documents cannot be read.
     #[error("the tools and documents cannot be used")]
     Fixtures(#[source] FixturesError),
+    /// The key of the model server cannot be used.
+    #[error("the key of the model server cannot be used")]
+    Key(#[source] KeyError),
     /// A role cannot run.
     #[error("the stack cannot run")]
     Stack(#[source] StackError),
@@ -111,11 +123,14 @@ async fn serve<W: io::Write>(
 fn options(args: &AllArgs) -> Result<Options, AllError> {
     let fixtures = Fixtures::read(&args.fixtures).map_err(AllError::Fixtures)?;
     let launcher = std::env::current_exe().map_err(AllError::Program)?;
+    let key = args.model_key_file.as_deref().map(KeyFile::open);
+    let key = key.transpose().map_err(AllError::Key)?;
     let python = Python::new(Settings::new(launcher, args.python.clone()));
     Ok(Options {
         engine: args.engine,
         model_url: args.upstream.clone(),
         model: args.model.clone(),
+        model_key: key,
         ports: args.ports,
         endpoint: std::env::var(portproof_proto::telemetry::OTLP_ENDPOINT_ENV)
             .ok()

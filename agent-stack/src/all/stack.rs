@@ -2,6 +2,7 @@
 
 use super::fixtures::Fixtures;
 use crate::agent::{self, AgentParts, Chat, ChatError, ModelEndpoint, RetryPolicy};
+use crate::api_key::KeyFile;
 use crate::catalog;
 use crate::gateway::{self, Backends, FixedDocuments, GatewayParts, Registry};
 use crate::http_client::{self, HttpError};
@@ -111,6 +112,8 @@ pub struct Options {
     pub model_url: Option<String>,
     /// Model to ask for.
     pub model: String,
+    /// Key of that server.
+    pub model_key: Option<KeyFile>,
     /// Where the roles listen.
     pub ports: Ports,
     /// OTLP endpoint for spans; without one none leave.
@@ -132,6 +135,7 @@ impl Options {
             engine: Engine::default(),
             model_url: None,
             model: "portproof-planner".to_owned(),
+            model_key: None,
             ports: Ports::default(),
             endpoint: None,
             cluster_uid: None,
@@ -360,6 +364,7 @@ fn agent_parts(
         url: options.model_url.clone().unwrap_or_else(own),
         host: None,
         model: options.model.clone(),
+        key: options.model_key.clone(),
     })?;
     let parts = AgentParts::new(chat, format!("http://{gateway}/mcp"), telemetry)?;
     Ok(parts.with_policy(options.retries))

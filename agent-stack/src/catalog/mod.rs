@@ -56,6 +56,9 @@ pub struct Item {
     pub currency: String,
 }
 
+/// The answer about what is not there.
+type Absent = (StatusCode, Json<Value>);
+
 const ITEMS: [(&str, &str, f64); 14] = [
     ("SKU-7311", "Mechanical shaft seal 35 mm, EPDM", 42.5),
     ("SKU-7312", "Mechanical shaft seal 50 mm, FKM", 68.9),
@@ -99,17 +102,9 @@ pub fn router(changed: bool) -> Router {
     server::with_health(router, server::always_ready())
 }
 
-async fn item(
-    State(changed): State<bool>,
-    Path(sku): Path<String>,
-) -> Result<Json<Item>, (StatusCode, Json<Value>)> {
+async fn item(State(changed): State<bool>, Path(sku): Path<String>) -> Result<Json<Item>, Absent> {
     let found = ITEMS.iter().find(|(number, _, _)| *number == sku);
-    let (sku, name, price) = found.ok_or_else(|| {
-        (
-            StatusCode::NOT_FOUND,
-            Json(json!({"error": format!("no item `{sku}`")})),
-        )
-    })?;
+    let (sku, name, price) = found.ok_or_else(|| absent("item", &sku))?;
     let unit_price = if changed { price + 1.0 } else { *price };
     Ok(Json(Item {
         sku: (*sku).into(),
@@ -122,14 +117,14 @@ async fn item(
 async fn measurements(
     State(changed): State<bool>,
     Path(machine): Path<String>,
-) -> Result<Json<Measurements>, (StatusCode, Json<Value>)> {
-    let found = Measurements::of(&machine, changed).ok_or_else(|| {
-        (
-            StatusCode::NOT_FOUND,
-            Json(json!({"error": format!("no machine `{machine}`")})),
-        )
-    })?;
-    Ok(Json(found))
+) -> Result<Json<Measurements>, Absent> {
+    let found = Measurements::of(&machine, changed);
+    found.map(Json).ok_or_else(|| absent("machine", &machine))
+}
+
+fn absent(what: &str, name: &str) -> Absent {
+    let error = format!("no {what} `{name}`");
+    (StatusCode::NOT_FOUND, Json(json!({ "error": error })))
 }
 
 #[cfg(test)]

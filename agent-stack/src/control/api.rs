@@ -1,6 +1,12 @@
 //! The Kubernetes API in raw JSON: what is carried between clusters must not pass through types that forget members.
 
-use bytes::Bytes;
+mod error;
+mod kind;
+
+pub(crate) use error::ApiError;
+pub(crate) use kind::Kind;
+
+use error::refused;
 use http::{Method, Request, StatusCode, header};
 use http_body_util::BodyExt as _;
 use kube::client::Body;
@@ -12,150 +18,6 @@ use std::time::Duration;
 const REQUEST_DEADLINE: Duration = Duration::from_secs(20);
 /// Items of one page of a list.
 const PAGE: usize = 500;
-
-/// Why the API server gave no usable answer.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum ApiError {
-    /// The server was not reached.
-    #[error("the API server did not answer {method} {path}")]
-    Transport {
-        method: Method,
-        path: String,
-        #[source]
-        source: Box<kube::Error>,
-    },
-    /// The answer stopped half way.
-    #[error("the answer to {method} {path} broke off")]
-    Body {
-        method: Method,
-        path: String,
-        #[source]
-        source: Box<dyn std::error::Error + Send + Sync>,
-    },
-    /// It took longer than [`REQUEST_DEADLINE`].
-    #[error("the API server did not answer {method} {path} in time")]
-    Deadline { method: Method, path: String },
-    /// The request could not be written.
-    #[error("`{path}` makes no valid request")]
-    Request {
-        path: String,
-        #[source]
-        source: http::Error,
-    },
-    /// The server said no.
-    #[error("the API server answered {method} {path} with {status} {reason}: {message}")]
-    Refused {
-        method: Method,
-        path: String,
-        status: StatusCode,
-        reason: String,
-        message: String,
-    },
-    /// The answer is not JSON.
-    #[error("the answer to {method} {path} is not JSON")]
-    Json {
-        method: Method,
-        path: String,
-        #[source]
-        source: serde_json::Error,
-    },
-}
-
-impl ApiError {
-    /// Whether the server refused what was asked, as opposed to being in trouble itself.
-    pub(crate) fn refusal(&self) -> Option<(StatusCode, &str)> {
-        match self {
-            Self::Refused {
-                status, message, ..
-            } if status.is_client_error() && *status != StatusCode::TOO_MANY_REQUESTS => {
-                Some((*status, message))
-            }
-            _ => None,
-        }
-    }
-
-    /// Whether there is no such object, or no such kind.
-    pub(crate) fn is_absent(&self) -> bool {
-        matches!(self, Self::Refused { status, .. } if *status == StatusCode::NOT_FOUND)
-    }
-}
-
-/// A kind of object and where the API server keeps it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Kind {
-    /// `apiVersion` of its objects.
-    pub(crate) api_version: &'static str,
-    /// `kind` of its objects.
-    #[expect(
-        clippy::struct_field_names,
-        reason = "the name of the member in every object"
-    )]
-    pub(crate) kind: &'static str,
-    /// Last part of its path.
-    pub(crate) plural: &'static str,
-}
-
-macro_rules! kinds {
-    ($($(#[$doc:meta])* $name:ident = $api_version:literal $kind:literal $plural:literal;)+) => {
-        impl Kind {
-            $($(#[$doc])* pub(crate) const $name: Kind = Kind { api_version: $api_version, kind: $kind, plural: $plural };)+
-            /// Every kind this agent knows.
-            const ALL: &'static [Kind] = &[$(Kind::$name),+];
-        }
-    };
-}
-
-kinds! {
-    CONFIG_MAP = "v1" "ConfigMap" "configmaps";
-    NAMESPACE = "v1" "Namespace" "namespaces";
-    NODE = "v1" "Node" "nodes";
-    POD = "v1" "Pod" "pods";
-    SERVICE = "v1" "Service" "services";
-    SERVICE_ACCOUNT = "v1" "ServiceAccount" "serviceaccounts";
-    DEPLOYMENT = "apps/v1" "Deployment" "deployments";
-    NETWORK_POLICY = "networking.k8s.io/v1" "NetworkPolicy" "networkpolicies";
-    ROLE = "rbac.authorization.k8s.io/v1" "Role" "roles";
-    ROLE_BINDING = "rbac.authorization.k8s.io/v1" "RoleBinding" "rolebindings";
-    GATEWAY = "gateway.networking.k8s.io/v1" "Gateway" "gateways";
-    GATEWAY_CLASS = "gateway.networking.k8s.io/v1" "GatewayClass" "gatewayclasses";
-    HTTP_ROUTE = "gateway.networking.k8s.io/v1" "HTTPRoute" "httproutes";
-    RUNTIME_CLASS = "node.k8s.io/v1" "RuntimeClass" "runtimeclasses";
-    CRD = "apiextensions.k8s.io/v1" "CustomResourceDefinition" "customresourcedefinitions";
-    TOOL = "tools.portproof.dev/v1alpha1" "Tool" "tools";
-}
-
-impl Kind {
-    /// The kind of an object, when this agent knows it.
-    pub(crate) fn of(object: &Value) -> Option<Self> {
-        let member = |name| object.get(name).and_then(Value::as_str);
-        let (api_version, kind) = (member("apiVersion")?, member("kind")?);
-        Self::ALL
-            .iter()
-            .copied()
-            .find(|known| known.api_version == api_version && known.kind == kind)
-    }
-
-    /// Path of the collection; an empty namespace means cluster-wide.
-    pub(crate) fn collection(self, namespace: &str) -> String {
-        let root = if self.api_version.contains('/') {
-            "apis"
-        } else {
-            "api"
-        };
-        let version = self.api_version;
-        let plural = self.plural;
-        if namespace.is_empty() {
-            format!("/{root}/{version}/{plural}")
-        } else {
-            format!("/{root}/{version}/namespaces/{namespace}/{plural}")
-        }
-    }
-
-    /// Path of one object.
-    pub(crate) fn object(self, namespace: &str, name: &str) -> String {
-        format!("{}/{name}", self.collection(namespace))
-    }
-}
 
 /// What became of a deletion.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -396,25 +258,6 @@ fn percent_encode(byte: u8) -> String {
     }
 }
 
-/// The server explains itself in a `Status` object; what is not one is quoted.
-fn refused(method: Method, path: String, status: StatusCode, body: &Bytes) -> ApiError {
-    let explained: Value = serde_json::from_slice(body).unwrap_or_default();
-    let text = |member: &str| {
-        explained
-            .get(member)
-            .and_then(Value::as_str)
-            .map(str::to_owned)
-    };
-    let quoted = || String::from_utf8_lossy(body).chars().take(300).collect();
-    ApiError::Refused {
-        method,
-        path,
-        status,
-        reason: text("reason").unwrap_or_default(),
-        message: text("message").unwrap_or_else(quoted),
-    }
-}
-
 /// A text member of an object, empty when it is absent.
 pub(crate) fn text<'a>(object: &'a Value, pointer: &str) -> &'a str {
     object
@@ -428,34 +271,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn paths_follow_the_group_and_the_scope() {
-        assert_eq!(
-            Kind::CONFIG_MAP.object("n", "x"),
-            "/api/v1/namespaces/n/configmaps/x"
-        );
-        assert_eq!(
-            Kind::CRD.object("", "x"),
-            "/apis/apiextensions.k8s.io/v1/customresourcedefinitions/x"
-        );
-    }
-
-    #[test]
     fn a_selector_cannot_add_parameters_of_its_own() {
         assert_eq!(
             page_path("/c", "a=b&watch=1", ""),
             "/c?limit=500&labelSelector=a%3Db%26watch%3D1&continue="
-        );
-    }
-
-    #[test]
-    fn the_kind_of_an_object_is_known_by_version_and_kind_together() {
-        assert_eq!(
-            Kind::of(&json!({"apiVersion": "v1", "kind": "ConfigMap"})),
-            Some(Kind::CONFIG_MAP)
-        );
-        assert_eq!(
-            Kind::of(&json!({"apiVersion": "v2", "kind": "ConfigMap"})),
-            None
         );
     }
 }

@@ -1,5 +1,7 @@
 //! An API server in memory: enough of the Kubernetes conventions to test what the agent sends and how it takes the answers.
 
+mod rights;
+mod selection;
 mod watch;
 
 use super::api::ApiServer;
@@ -8,7 +10,8 @@ use axum::body::Bytes;
 use axum::extract::{Query, State};
 use axum::http::{HeaderMap, Method, StatusCode, Uri};
 use axum::response::{IntoResponse as _, Response};
-use portproof_proto::access::{CONTROL_CLUSTER, CONTROL_NAMESPACE, Grant, TOOL_GATEWAY};
+use rights::may;
+use selection::{in_collection, is_collection, selected};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -313,88 +316,6 @@ impl Store {
             hook(object);
         }
     }
-}
-
-/// Whether the rights that the agent is granted cover a request.
-fn may(method: &Method, path: &str, query: &HashMap<String, String>) -> bool {
-    let segments: Vec<&str> = path.trim_matches('/').split('/').collect();
-    let (group, rest) = match segments.as_slice() {
-        ["api", _, rest @ ..] => ("", rest),
-        ["apis", group, _, rest @ ..] => (*group, rest),
-        // Versions and discovery are open to every account.
-        _ => return true,
-    };
-    let (namespaced, rest) = match rest {
-        ["namespaces", _, resource, ..] if !resource.is_empty() => (true, &rest[2..]),
-        _ => (false, rest),
-    };
-    let name = rest.get(1).copied().unwrap_or_default();
-    // RBAC names a subresource together with its resource.
-    let resource = match rest {
-        [resource, _, subresource, ..] => format!("{resource}/{subresource}"),
-        _ => rest[0].to_owned(),
-    };
-    let verb = verb(method, name, query);
-    let granted = |grants: &[Grant]| {
-        grants
-            .iter()
-            .any(|grant| grant.allows(verb, group, &resource, name))
-    };
-    granted(CONTROL_CLUSTER) || namespaced && (granted(CONTROL_NAMESPACE) || granted(TOOL_GATEWAY))
-}
-
-fn verb(method: &Method, name: &str, query: &HashMap<String, String>) -> &'static str {
-    match *method {
-        Method::GET if query.get("watch").is_some_and(|watch| watch == "true") => "watch",
-        Method::GET if name.is_empty() => "list",
-        Method::GET => "get",
-        Method::POST => "create",
-        Method::PATCH => "patch",
-        Method::DELETE => "delete",
-        _ => "no verb",
-    }
-}
-
-/// Collections have an even number of segments after `namespaces/<name>` is taken out; good enough for the kinds used.
-fn is_collection(path: &str) -> bool {
-    let rest = path
-        .split('/')
-        .skip(if path.starts_with("/apis/") { 4 } else { 3 });
-    matches!(
-        rest.collect::<Vec<_>>().as_slice(),
-        [_] | ["namespaces", _, _]
-    )
-}
-
-fn in_collection(at: &str, collection: &str) -> bool {
-    let Some((parent, _)) = at.rsplit_once('/') else {
-        return false;
-    };
-    let plural = |path: &str| path.rsplit('/').next().unwrap_or_default().to_owned();
-    let cluster_wide = !collection.contains("/namespaces/")
-        && parent.contains("/namespaces/")
-        && plural(parent) == plural(collection);
-    parent == collection || cluster_wide
-}
-
-fn selected(object: &Value, query: &HashMap<String, String>) -> bool {
-    let labels = query
-        .get("labelSelector")
-        .map(String::as_str)
-        .unwrap_or_default();
-    let fields = query
-        .get("fieldSelector")
-        .map(String::as_str)
-        .unwrap_or_default();
-    let label = |term: &str| {
-        term.split_once('=')
-            .is_none_or(|(key, value)| object["metadata"]["labels"][key] == value)
-    };
-    let field = |term: &str| {
-        term.split_once('=')
-            .is_none_or(|(_, value)| object["metadata"]["name"] == value)
-    };
-    labels.split(',').all(label) && fields.split(',').all(field)
 }
 
 fn answer(status: StatusCode, object: &Value) -> Response {

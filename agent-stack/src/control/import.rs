@@ -101,7 +101,7 @@ async fn report(result: ImportResult, summary: &mut ImportSummary, events: &Even
         Outcome::Created => summary.created += 1,
         Outcome::Present => summary.present += 1,
         Outcome::Conflict | Outcome::Refused => summary.failed += 1,
-        Outcome::Unspecified => {}
+        Outcome::NotTried | Outcome::Unspecified => {}
     }
     events
         .send(ImportEvent {

@@ -4,6 +4,7 @@ mod api;
 mod caller;
 mod clock;
 mod describe;
+mod door;
 mod export;
 mod failure;
 mod home;
@@ -93,7 +94,13 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
     tracing::info!(port = args.port, "the control agent serves");
     tokio::try_join!(
         async {
-            let calls = server::serve(grpc, agent, &certificates, stop.clone());
+            let calls = server::serve(
+                grpc,
+                agent,
+                &certificates,
+                door::Limits::default(),
+                stop.clone(),
+            );
             tokio::select! {
                 served = calls => served.context("the gRPC service ended"),
                 () = cut(&stop) => Ok(()),

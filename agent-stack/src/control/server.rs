@@ -2,11 +2,12 @@
 
 use super::api::ApiServer;
 use super::caller::Admission;
+use super::door::{Door, Limits};
 use super::home::Home;
 use super::peers::Peers;
 use super::stream::{self, EventStream, within};
 use super::telemetry::{self, Spool};
-use super::tls::{self, Certificates, TlsError};
+use super::tls::{Certificates, TlsError};
 use super::traffic::{drive, split};
 use super::{describe, export, import, probe, stack, task, teardown};
 use portproof_proto::MAX_MESSAGE_BYTES;
@@ -17,6 +18,7 @@ use portproof_proto::v1::{
     RunTaskRequest, SetTrafficSplitRequest, SetTrafficSplitResponse, TaskEvent, TeardownEvent,
     TeardownRequest, TelemetryAck, TelemetryBatch, TrafficEvent,
 };
+use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpListener;
@@ -33,10 +35,6 @@ const TEARDOWN_DEADLINE: Duration = Duration::from_mins(2);
 const RELAY_DEADLINE: Duration = Duration::from_hours(24);
 /// What a call gets beyond the time its request names, so that the inner deadline speaks first.
 const GRACE: Duration = Duration::from_secs(5);
-const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(10);
-const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(20);
-/// Calls of one connection at the same time.
-const MAX_STREAMS: u32 = 64;
 
 /// The control agent of one cluster.
 pub(crate) struct Agent {
@@ -67,8 +65,11 @@ pub(crate) enum ServeError {
     /// The certificates are unusable.
     #[error(transparent)]
     Tls(#[from] TlsError),
-    /// The listener failed.
-    #[error("the gRPC listener failed")]
+    /// The listener is broken.
+    #[error("the gRPC listener accepts no connections any more")]
+    Accept(#[source] io::Error),
+    /// The service failed.
+    #[error("the gRPC service failed")]
     Transport(#[from] tonic::transport::Error),
 }
 
@@ -80,6 +81,7 @@ pub(crate) async fn serve(
     listener: TcpListener,
     agent: Agent,
     certificates: &Certificates,
+    limits: Limits,
     stop: CancellationToken,
 ) -> Result<(), ServeError> {
     let admission = Admission::new(&agent.home.run_id);
@@ -88,17 +90,19 @@ pub(crate) async fn serve(
         .max_encoding_message_size(MAX_MESSAGE_BYTES);
     let (health, health_service) = tonic_health::server::health_reporter();
     health.set_serving::<ClusterAgentServer<Agent>>().await;
-    let incoming = tls::secured(listener, certificates.acceptor()?);
-    Server::builder()
-        .http2_keepalive_interval(Some(KEEPALIVE_INTERVAL))
-        .http2_keepalive_timeout(Some(KEEPALIVE_TIMEOUT))
-        .max_concurrent_streams(MAX_STREAMS)
+    let (door, incoming) = Door::new(certificates.acceptor()?, limits);
+    let serving = Server::builder()
+        .http2_keepalive_interval(Some(limits.ping))
+        .http2_keepalive_timeout(Some(limits.pong))
+        .max_concurrent_streams(limits.streams)
         .layer(InterceptorLayer::new(admission))
         .add_service(service)
         .add_service(health_service)
-        .serve_with_incoming_shutdown(incoming, stop.cancelled_owned())
-        .await?;
-    Ok(())
+        .serve_with_incoming_shutdown(incoming, stop.clone().cancelled_owned());
+    tokio::select! {
+        served = serving => Ok(served?),
+        broken = door.admit(listener, stop) => Err(ServeError::Accept(broken)),
+    }
 }
 
 #[tonic::async_trait]

@@ -3,7 +3,6 @@
 //!
 //! tonic's own TLS settings cannot leave TLS 1.2 out, so connections are secured here and handed to it.
 
-use futures::{Stream, StreamExt as _};
 use rustls::pki_types::pem::{self, PemObject as _};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::{VerifierBuilderError, WebPkiClientVerifier};
@@ -11,18 +10,10 @@ use rustls::{RootCertStore, ServerConfig, crypto::ring, version::TLS13};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
-use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
-use tokio_rustls::server::TlsStream;
-use tokio_stream::wrappers::TcpListenerStream;
 
 /// The one protocol that is spoken inside (RFC 7301, RFC 9113).
 const ALPN_H2: &[u8] = b"h2";
-/// A peer that takes longer is no orchestrator.
-const HANDSHAKE_DEADLINE: Duration = Duration::from_secs(10);
-/// Handshakes at the same time; whoever comes later waits in the listener's queue.
-const MAX_HANDSHAKES: usize = 32;
 
 /// Why the certificates cannot be served with.
 #[derive(Debug, thiserror::Error)]
@@ -96,38 +87,6 @@ impl Certificates {
             .with_single_cert(certificates("certificate chain", &self.chain)?, key)?;
         config.alpn_protocols = vec![ALPN_H2.to_vec()];
         Ok(TlsAcceptor::from(Arc::new(config)))
-    }
-}
-
-/// The connections of a listener whose handshake succeeded; the others end unseen by the service.
-pub(crate) fn secured(
-    listener: TcpListener,
-    acceptor: TlsAcceptor,
-) -> impl Stream<Item = io::Result<TlsStream<TcpStream>>> {
-    TcpListenerStream::new(listener)
-        .map(move |accepted| handshake(acceptor.clone(), accepted))
-        .buffer_unordered(MAX_HANDSHAKES)
-        .filter_map(std::future::ready)
-}
-
-async fn handshake(
-    acceptor: TlsAcceptor,
-    accepted: io::Result<TcpStream>,
-) -> Option<io::Result<TlsStream<TcpStream>>> {
-    let stream = match accepted {
-        Ok(stream) => stream,
-        Err(error) => return Some(Err(error)),
-    };
-    match tokio::time::timeout(HANDSHAKE_DEADLINE, acceptor.accept(stream)).await {
-        Ok(Ok(stream)) => Some(Ok(stream)),
-        Ok(Err(error)) => {
-            tracing::warn!(%error, "connection refused");
-            None
-        }
-        Err(_) => {
-            tracing::warn!("connection refused: the handshake took too long");
-            None
-        }
     }
 }
 

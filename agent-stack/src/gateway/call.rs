@@ -4,14 +4,13 @@ use super::backend::{Answer, BackendError, Backends};
 use super::registry::Registry;
 use super::router::GatewayParts;
 use super::tool::ServedTool;
-use crate::telemetry::{ActiveSpan, Context, SpanKind, Telemetry, parse_traceparent};
+use crate::telemetry::{ActiveSpan, Context, SpanKind, Telemetry, chain, parse_traceparent};
 use portproof_proto::canonical;
 use portproof_proto::telemetry as attributes;
 use rmcp::ErrorData;
 use rmcp::model::{CallToolResult, ContentBlock, MetaObject, Tool as Descriptor};
 use serde_json::Value;
 use std::collections::BTreeSet;
-use std::error::Error as _;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -51,17 +50,6 @@ impl CallError {
             Self::Timeout { .. } => "timeout",
             Self::Backend(_) => "backend",
         }
-    }
-
-    /// The whole chain, for the model that reads it.
-    fn explain(&self) -> String {
-        let mut text = self.to_string();
-        let mut source = self.source();
-        while let Some(cause) = source {
-            text = format!("{text}: {cause}");
-            source = cause.source();
-        }
-        text
     }
 }
 
@@ -196,7 +184,8 @@ fn finish(span: &ActiveSpan, outcome: Result<Answer, CallError>) -> CallToolResu
         }
         Err(error) => {
             span.fail(error.error_type(), error.to_string());
-            let mut result = CallToolResult::error(vec![ContentBlock::text(error.explain())]);
+            // The whole chain, for the model that reads it.
+            let mut result = CallToolResult::error(vec![ContentBlock::text(chain(&error))]);
             result.meta = Some(error_class(error.error_type()));
             result
         }

@@ -1,7 +1,8 @@
 //! What the tool gateway says about a `Tool` in its status.
 
 use super::registry::Verdict;
-use super::tool::{Rejection, Subject};
+use super::tool::Subject;
+use crate::telemetry::chain;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use k8s_openapi::jiff::Timestamp;
 use portproof_proto::tool::{ACCEPTED, READY, ToolStatus};
@@ -77,7 +78,7 @@ fn conditions(verdict: &Verdict) -> [Said; 2] {
             ]
         }
         Verdict::Rejected(rejection) => [
-            said(ACCEPTED, false, rejection.reason(), explain(rejection)),
+            said(ACCEPTED, false, rejection.reason(), chain(rejection)),
             said(
                 READY,
                 false,
@@ -85,14 +86,6 @@ fn conditions(verdict: &Verdict) -> [Said; 2] {
                 format!("not served: {rejection}"),
             ),
         ],
-    }
-}
-
-fn explain(rejection: &Rejection) -> String {
-    use std::error::Error as _;
-    match rejection.source() {
-        Some(source) => format!("{rejection}: {source}"),
-        None => rejection.to_string(),
     }
 }
 
@@ -110,6 +103,7 @@ fn keep_time(mut condition: Condition, current: &ToolStatus) -> Condition {
 #[cfg(test)]
 mod tests {
     use super::super::inventory::Needed;
+    use super::super::tool::Rejection;
     use super::*;
 
     fn subject(generation: i64) -> Subject {

@@ -1,5 +1,7 @@
 //! Request bodies and refusals: JSON of one shape in, `{"error": {"code", "message"}}` out.
 
+use crate::strict_json;
+use crate::telemetry::chain;
 use axum::Json;
 use axum::body::Body;
 use axum::extract::{FromRequest, Request};
@@ -158,8 +160,8 @@ async fn read(body: Body) -> Result<Bytes, Failure> {
 
 /// The one place where bodies are parsed.
 fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Failure> {
-    serde_json::from_slice(body).map_err(|error| {
-        let message = format!("the body is not the JSON it should be: {error}");
+    strict_json::from_slice(body).map_err(|error| {
+        let message = format!("the body is not the JSON it should be: {}", chain(&error));
         Failure::invalid(ErrorCode::InvalidRequest, message)
     })
 }
@@ -186,14 +188,17 @@ mod tests {
         for (body, reason) in [
             (
                 &br#"{"code": "1", "code": "2"}"#[..],
-                "duplicate field `code`",
+                "the member `code` is there twice",
             ),
             (br#"{"code": "1", "cod": 2}"#, "unknown field `cod`"),
-            (br#"{"code": 1}"#, "invalid type: integer `1`"),
-            (b"{\"code\": \"\xff\"}", "invalid unicode"),
+            (
+                br#"{"code": 1}"#,
+                "`code` has the wrong form: invalid type: integer `1`",
+            ),
+            (b"{\"code\": \"\xff\"}", "not UTF-8 from byte 10 on"),
             (b"{\"code\": \"\\ud800\"}", "hex escape"),
             (b"", "EOF"),
-            (deep.as_bytes(), "at line 1 column"),
+            (deep.as_bytes(), "deeper than 100 levels"),
         ] {
             let message = refused(body);
             assert!(message.contains(reason), "{message}");

@@ -69,51 +69,54 @@ pub struct LimitError {
 #[derive(Args, Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LimitArgs {
     /// Seconds a run gets when the request names none.
-    #[arg(long, default_value_t = 10)]
+    #[arg(long, default_value_t = REFERENCE.default_seconds)]
     pub default_seconds: u64,
     /// Most seconds a request may name.
-    #[arg(long, default_value_t = 300)]
+    #[arg(long, default_value_t = REFERENCE.max_seconds)]
     pub max_seconds: u64,
     /// Most processor seconds of a run.
-    #[arg(long, default_value_t = 300)]
+    #[arg(long, default_value_t = REFERENCE.max_cpu_seconds)]
     pub max_cpu_seconds: u64,
     /// Most memory of a run, in bytes.
-    #[arg(long, default_value_t = 256 << 20)]
+    #[arg(long, default_value_t = REFERENCE.max_memory)]
     pub max_memory: u64,
     /// Most processes and threads of a run.
-    #[arg(long, default_value_t = 64)]
+    #[arg(long, default_value_t = REFERENCE.max_processes)]
     pub max_processes: u64,
     /// Largest file of a run, in bytes.
-    #[arg(long, default_value_t = 8 << 20)]
+    #[arg(long, default_value_t = REFERENCE.max_file)]
     pub max_file: u64,
     /// Most disk space of a run, in bytes.
-    #[arg(long, default_value_t = 16 << 20)]
+    #[arg(long, default_value_t = REFERENCE.max_disk)]
     pub max_disk: u64,
     /// Most open files of a process of a run.
-    #[arg(long, default_value_t = 128)]
+    #[arg(long, default_value_t = REFERENCE.max_open_files)]
     pub max_open_files: u64,
     /// Most output kept of each of stdout and stderr, in bytes.
-    #[arg(long, default_value_t = 64 << 10)]
+    #[arg(long, default_value_t = REFERENCE.max_output)]
     pub max_output: u64,
     /// Output after which a run is ended, in bytes.
-    #[arg(long, default_value_t = 16 << 20)]
+    #[arg(long, default_value_t = REFERENCE.max_flood)]
     pub max_flood: u64,
 }
 
+/// What the reference stack allows.
+const REFERENCE: LimitArgs = LimitArgs {
+    default_seconds: 10,
+    max_seconds: 300,
+    max_cpu_seconds: 300,
+    max_memory: 256 << 20,
+    max_processes: 64,
+    max_file: 8 << 20,
+    max_disk: 16 << 20,
+    max_open_files: 128,
+    max_output: 64 << 10,
+    max_flood: 16 << 20,
+};
+
 impl Default for LimitArgs {
     fn default() -> Self {
-        Self {
-            default_seconds: 10,
-            max_seconds: 300,
-            max_cpu_seconds: 300,
-            max_memory: 256 << 20,
-            max_processes: 64,
-            max_file: 8 << 20,
-            max_disk: 16 << 20,
-            max_open_files: 128,
-            max_output: 64 << 10,
-            max_flood: 16 << 20,
-        }
+        REFERENCE
     }
 }
 

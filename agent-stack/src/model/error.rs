@@ -2,11 +2,11 @@
 
 use super::upstream::UpstreamError;
 use crate::strict_json::StrictJsonError;
+use crate::telemetry::chain;
 use axum::Json;
 use axum::http::{Method, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
-use std::error::Error;
 use std::fmt;
 use std::time::Duration;
 
@@ -146,28 +146,16 @@ impl ApiError {
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
         if self.status().is_server_error() {
-            tracing::warn!(error = explain(&self), "a request failed");
+            tracing::warn!(error = chain(&self), "a request failed");
         }
         let error = json!({
-            "message": explain(&self),
+            "message": chain(&self),
             "type": self.kind(),
             "param": self.param(),
             "code": self.code(),
         });
         (self.status(), Json(json!({ "error": error }))).into_response()
     }
-}
-
-/// An error with everything that led to it, in one line.
-fn explain(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text.push_str(": ");
-        text.push_str(&cause.to_string());
-        source = cause.source();
-    }
-    text
 }
 
 #[cfg(test)]
@@ -181,8 +169,8 @@ mod tests {
         let error = ApiError::from(wrong);
         assert_eq!((error.param(), error.code()), (Some("[1]"), "invalid_type"));
         assert_eq!(
-            explain(&error),
-            "the body cannot be used: `[1]` has the wrong form: invalid type: string \"x\", expected u8"
+            chain(&error),
+            "the body cannot be used: `[1]` has the wrong form: invalid type: string \"x\", expected u8 at line 1 column 7"
         );
     }
 }

@@ -21,12 +21,14 @@ pub use engine::Engine;
 pub use service::{Answers, ModelParts, router};
 pub use upstream::{Upstream, UpstreamError};
 
+use crate::api_key::KeyFile;
 use crate::server::{Server, ServerError};
 use crate::shutdown;
 use crate::telemetry::{Telemetry, TelemetryConfig, TelemetryError};
 use clap::Args;
 use portproof_proto::names::HTTP_PORT;
 use std::io;
+use std::path::{Path, PathBuf};
 
 /// Flags of `agent-stack model`.
 #[derive(Args, Clone, Debug)]
@@ -40,6 +42,14 @@ pub struct ModelArgs {
     /// Forward to this OpenAI-compatible server, for example `http://vllm:8000`, in place of an engine.
     #[arg(long, value_name = "URL", conflicts_with = "engine")]
     pub upstream: Option<String>,
+    /// File with the key of that server; it is sent as `Authorization: Bearer` in place of what clients send.
+    #[arg(
+        long,
+        value_name = "FILE",
+        env = "PORTPROOF_UPSTREAM_KEY_FILE",
+        requires = "upstream"
+    )]
+    pub upstream_key_file: Option<PathBuf>,
     /// Port to listen on.
     #[arg(long, default_value_t = HTTP_PORT)]
     pub port: u16,
@@ -71,6 +81,7 @@ pub async fn run(args: ModelArgs) -> Result<(), ModelError> {
         name,
         engine,
         upstream,
+        upstream_key_file,
         port,
     } = args;
     let shutdown = shutdown::on_signal().map_err(ModelError::Signal)?;
@@ -79,8 +90,8 @@ pub async fn run(args: ModelArgs) -> Result<(), ModelError> {
     let answers = match upstream {
         None => Answers::Engine(engine),
         Some(url) => {
-            let upstream = Upstream::new(&url).map_err(ModelError::Upstream)?;
-            Answers::Upstream(Box::new(upstream))
+            let upstream = outside(&url, upstream_key_file.as_deref());
+            Answers::Upstream(Box::new(upstream.map_err(ModelError::Upstream)?))
         }
     };
     let parts = ModelParts {
@@ -95,4 +106,12 @@ pub async fn run(args: ModelArgs) -> Result<(), ModelError> {
         .map_err(ModelError::Server);
     telemetry.shutdown().await;
     served
+}
+
+fn outside(url: &str, key: Option<&Path>) -> Result<Upstream, UpstreamError> {
+    let upstream = Upstream::new(url)?;
+    Ok(match key {
+        None => upstream,
+        Some(path) => upstream.with_key(KeyFile::open(path).map_err(UpstreamError::Key)?),
+    })
 }

@@ -2,10 +2,11 @@
 
 use super::error::ApiError;
 use super::metrics::Tracked;
+use crate::api_key::{KeyError, KeyFile};
 use crate::http_client::{self, HttpError};
 use crate::telemetry::TRACEPARENT;
 use axum::body::{Body, Bytes};
-use axum::http::{HeaderMap, HeaderName, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 use axum::response::Response;
 use futures::{Stream, StreamExt as _, stream};
 use reqwest::{Client, RequestBuilder, Url};
@@ -20,8 +21,6 @@ const PSEUDONYM: &str = "portproof-model-";
 /// it comes back to the same one.
 const MAX_HOPS: usize = 8;
 
-/// Headers of a request that are for the upstream too.
-const PASSED_ON: [HeaderName; 2] = [header::AUTHORIZATION, header::VIA];
 /// Headers of an answer that are for the client too.
 const PASSED_BACK: [HeaderName; 5] = [
     header::CONTENT_TYPE,
@@ -43,6 +42,9 @@ pub enum UpstreamError {
     /// The client cannot be set up.
     #[error("the client for the upstream server cannot be set up")]
     Client(#[source] HttpError),
+    /// There is no key to ask with.
+    #[error("there is no key for the upstream server")]
+    Key(#[source] KeyError),
     /// No answer.
     #[error("the upstream server does not answer")]
     Transport(#[source] reqwest::Error),
@@ -52,6 +54,7 @@ pub enum UpstreamError {
 #[derive(Clone, Debug)]
 pub struct Upstream {
     client: Client,
+    key: Option<KeyFile>,
     chat: Url,
     models: Url,
     pseudonym: String,
@@ -63,18 +66,21 @@ impl Upstream {
     /// # Errors
     /// When `base` is not an HTTP URL.
     pub fn new(base: &str) -> Result<Self, UpstreamError> {
-        let client = if base.starts_with("https:") {
-            http_client::outside_client(LIMIT)
-        } else {
-            http_client::client(LIMIT)
-        };
-        let client = client.map_err(UpstreamError::Client)?;
+        let client = http_client::client_for(base, LIMIT).map_err(UpstreamError::Client)?;
         Ok(Self {
             client,
+            key: None,
             chat: endpoint(base, "chat/completions")?,
             models: endpoint(base, "models")?,
             pseudonym: format!("{PSEUDONYM}{}", Uuid::new_v4().simple()),
         })
+    }
+
+    /// The same server, asked with a key of our own in place of what the client sends.
+    #[must_use]
+    pub fn with_key(self, key: KeyFile) -> Self {
+        let key = Some(key);
+        Self { key, ..self }
     }
 
     /// Asks for a completion; `traceparent` continues the trace there.
@@ -110,14 +116,27 @@ impl Upstream {
         mut sent: RequestBuilder,
         headers: &HeaderMap,
     ) -> Result<reqwest::Response, UpstreamError> {
-        for name in PASSED_ON {
-            for value in headers.get_all(&name) {
-                sent = sent.header(&name, value);
-            }
+        for value in headers.get_all(header::VIA) {
+            sent = sent.header(header::VIA, value);
+        }
+        for value in self.authorization(headers).await? {
+            sent = sent.header(header::AUTHORIZATION, value);
         }
         let sent = sent.header(header::VIA, format!("1.1 {}", self.pseudonym));
         let answer = sent.send().await;
         answer.map_err(|error| UpstreamError::Transport(error.without_url()))
+    }
+
+    /// What the upstream is to know the caller by.
+    async fn authorization(&self, headers: &HeaderMap) -> Result<Vec<HeaderValue>, UpstreamError> {
+        match &self.key {
+            Some(key) => Ok(vec![key.bearer().await.map_err(UpstreamError::Key)?]),
+            None => Ok(headers
+                .get_all(header::AUTHORIZATION)
+                .iter()
+                .cloned()
+                .collect()),
+        }
     }
 
     /// Whether a request has been here before, or at so many model servers that it must be going in a circle.

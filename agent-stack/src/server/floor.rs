@@ -1,5 +1,6 @@
 //! All connections of a server: how many there may be, and how they end.
 
+use super::accept::accept;
 use super::connection::{self, protocol};
 use super::exchange::Exchanges;
 use super::limits::Limits;
@@ -15,9 +16,6 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-
-/// Pause after the process ran out of what a connection needs, for example file descriptors.
-const PAUSE: Duration = Duration::from_millis(50);
 
 /// How far a server is on its way to its end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -84,13 +82,8 @@ impl Floor {
     pub(super) async fn accept(&self, listener: &TcpListener) -> io::Error {
         loop {
             let place = self.place().await;
-            match listener.accept().await {
-                Ok((stream, _)) => self.serve(stream, place),
-                Err(error) if is_of_one_client(&error) => {}
-                Err(error) if is_passing(&error) => {
-                    tracing::warn!(error = %error, "no connection can be accepted, trying again");
-                    tokio::time::sleep(PAUSE).await;
-                }
+            match accept(listener).await {
+                Ok(stream) => self.serve(stream, place),
                 Err(error) => return error,
             }
         }
@@ -145,29 +138,4 @@ impl Floor {
             }
         });
     }
-}
-
-/// A client that was gone again before it was accepted.
-fn is_of_one_client(error: &io::Error) -> bool {
-    use io::ErrorKind as Kind;
-    matches!(
-        error.kind(),
-        Kind::ConnectionAborted
-            | Kind::ConnectionReset
-            | Kind::ConnectionRefused
-            | Kind::Interrupted
-    )
-}
-
-/// The process has too little of something that others will give back.
-fn is_passing(error: &io::Error) -> bool {
-    use rustix::io::Errno;
-    let passing = [
-        Errno::MFILE,
-        Errno::NFILE,
-        Errno::NOBUFS,
-        Errno::NOMEM,
-        Errno::PERM,
-    ];
-    Errno::from_io_error(error).is_some_and(|errno| passing.contains(&errno))
 }

@@ -59,7 +59,7 @@ impl Socket {
 
 /// A peer that vanished without a word is noticed by the kernel. Best effort: a connection without it still has the limits of
 /// the server.
-fn watch_for_lost_peers(stream: &TcpStream) {
+pub(crate) fn watch_for_lost_peers(stream: &TcpStream) {
     use rustix::net::sockopt;
     let _ = stream.set_nodelay(true);
     let _ = sockopt::set_socket_keepalive(stream, true);

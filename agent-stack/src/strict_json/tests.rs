@@ -101,6 +101,17 @@ fn a_wrong_type_is_told_with_its_path() {
 }
 
 #[test]
+fn a_member_that_is_not_known_is_told_by_its_name() {
+    #[derive(Debug, Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Empty {}
+    let error = from_slice::<Empty>(br#"{"colour": 1}"#).unwrap_err();
+    let told = crate::telemetry::chain(&error);
+    assert!(told.contains("unknown field `colour`"), "{told}");
+    assert_eq!(error.path(), Some("colour"));
+}
+
+#[test]
 fn an_error_in_a_member_can_be_told_from_the_root() {
     let path = |text: &[u8]| {
         let error = from_slice::<Order>(text).unwrap_err().below("order");

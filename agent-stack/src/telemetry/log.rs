@@ -22,6 +22,9 @@ pub fn log_to_stderr(part: &'static str, usual: &str) {
         cluster_uid: super::variable("CLUSTER_UID"),
     };
     tracing_subscriber::fmt()
+        // They would be reported with `eprintln!`, which panics when nobody reads standard error any more: a lost line
+        // must not end the task that logged it.
+        .log_internal_errors(false)
         .fmt_fields(JsonFields::new())
         .event_format(lines)
         .with_env_filter(filter)

@@ -55,9 +55,13 @@ fn cases() -> Vec<Case> {
             expected,
         ),
         (JSON, huge.into(), 413, "body_too_large", "65536 bytes"),
-        json(twice, "invalid_json", "duplicate field `prompt`"),
-        json(deep, "invalid_json", "expected a string"),
-        json(b"{\"prompt\": \"\xff\"}", "invalid_json", "invalid unicode"),
+        json(twice, "invalid_json", "the member `prompt` is there twice"),
+        json(deep, "invalid_json", "deeper than 100 levels"),
+        json(
+            b"{\"prompt\": \"\xff\"}",
+            "invalid_json",
+            "not UTF-8 from byte 12 on",
+        ),
         json("{", "invalid_json", "EOF while parsing"),
         json(
             r#"{"prompt": ""}"#,

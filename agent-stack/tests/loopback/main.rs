@@ -13,4 +13,5 @@ mod operations;
 mod process;
 mod stack;
 mod tasks;
+mod upstream;
 mod whole_stack;

@@ -1,13 +1,15 @@
 //! A part as an orchestrator runs it: its end after SIGTERM, its log, its metrics.
 
-use crate::stack::TRACE;
+use crate::stack::{TRACE, start};
+use crate::upstream::{KEY, MODEL, key_file, keyed};
 use agent_stack::http_client;
 use rustix::process::{Pid, Signal, kill_process};
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::net::SocketAddr;
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 use tokio::process::{Child, Command};
+use tokio_util::sync::CancellationToken;
 
 /// Who waits for this long waits for ever.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -143,4 +145,46 @@ async fn the_model_shows_the_names_of_vllm_and_what_every_part_counts_on_one_pag
     assert!(text.contains("service_name=\"model-stable\""), "{text}");
     part.terminate();
     part.end().await;
+}
+
+/// A node whose log collector restarts leaves its parts with a pipe that nobody reads.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_part_whose_log_nobody_reads_any_more_serves_on_and_ends_on_sigterm() {
+    let gateway: &[&str] = &["gateway", "--conformance-fixture"];
+    for arguments in [gateway, &["catalog"]] {
+        let mut part = Part::start(arguments, &[("RUST_LOG", "debug")]).await;
+        drop(part.process.stderr.take());
+        // Each request is logged, and the client's own connection more than once.
+        for _ in 0..3 {
+            assert_eq!(part.get("/livez").await.0, 200, "{arguments:?}");
+        }
+        part.terminate();
+        let (status, _) = part.end().await;
+        assert!(status.success(), "{arguments:?}: {status}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_key_of_the_upstream_is_read_from_a_file_and_never_logged() {
+    let shutdown = CancellationToken::new();
+    let upstream = format!("http://{}", start(keyed(), &shutdown).await);
+    let file = key_file();
+    let environment = [
+        ("PORTPROOF_UPSTREAM_KEY_FILE", file.path().to_str().unwrap()),
+        ("RUST_LOG", "trace"),
+    ];
+    let part = Part::start(
+        &["model", "--name", "front", "--upstream", &upstream],
+        &environment,
+    )
+    .await;
+    let sent = client()
+        .post(format!("http://{}/v1/chat/completions", part.address))
+        .json(&json!({"model": MODEL, "messages": [{"role": "user", "content": "What?"}]}));
+    assert_eq!(sent.send().await.unwrap().status(), 200);
+    part.terminate();
+    let (status, log) = part.end().await;
+    assert!(status.success() && !log.is_empty(), "{status}");
+    assert!(log.iter().all(|line| !line.to_string().contains(KEY)));
+    shutdown.cancel();
 }

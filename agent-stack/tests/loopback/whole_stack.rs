@@ -45,6 +45,29 @@ fn answer(events: &[AgentEvent]) -> &str {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_price_of_what_is_no_item_is_not_made_up_and_not_looked_up() {
+    for engine in [Engine::RefPlannerV1, Engine::RefPlannerV2] {
+        let stack = Stack::with_engine(engine).await;
+        let events = stack
+            .ask("What do 2 vibration limits of pump P-100 cost?")
+            .await;
+        let Some(AgentEvent::Failure {
+            message, evidence, ..
+        }) = events.last()
+        else {
+            panic!("no failure: {events:?}");
+        };
+        assert_eq!(
+            message,
+            "`lookup_price` cannot be called, because in the result of `search_documents` `/hits/0` has no `sku` \
+             (The first item number the document names.)"
+        );
+        assert_eq!(evidence.len(), 1);
+        stack.stop().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_reference_task_is_planned_carried_out_and_answered() {
     let stack = Stack::shipped().await;
     let events = stack.ask(REFERENCE_TASK).await;

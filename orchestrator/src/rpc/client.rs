@@ -344,21 +344,29 @@ mod tests {
     use super::*;
     use crate::verify::evidence::ImportedObject;
 
-    #[test]
-    fn an_import_with_an_outcome_that_is_not_known_is_trouble() {
+    fn report(outcome: ImportOutcome) -> ImportReport {
         let object = ImportedObject {
             object: "Tool/x".into(),
-            outcome: ImportOutcome::Unknown,
+            outcome,
             reason: String::new(),
             source: None,
             request: None,
             admitted: None,
         };
-        let report = ImportReport {
+        ImportReport {
             objects: vec![object],
             ..ImportReport::default()
-        };
-        let error = known("Import", report).unwrap_err();
+        }
+    }
+
+    #[test]
+    fn a_dry_run_that_could_not_try_a_tool_is_no_trouble() {
+        known("Import", report(ImportOutcome::NotTried)).unwrap();
+    }
+
+    #[test]
+    fn an_import_with_an_outcome_that_is_not_known_is_trouble() {
+        let error = known("Import", report(ImportOutcome::Unknown)).unwrap_err();
         assert!(error.to_string().contains("Tool/x"), "{error}");
     }
 }

@@ -43,6 +43,8 @@ pub(super) fn provision_request(plan: &StackPlan) -> v1::ProvisionRequest {
         model: Some(v1::ModelSpec {
             upstream: plan.model_upstream.clone(),
             split: Some(split(plan.split)),
+            upstream_model: plan.model_name.clone(),
+            ..v1::ModelSpec::default()
         }),
         faults: plan
             .faults
@@ -169,6 +171,7 @@ const fn import_outcome(outcome: v1::import_result::Outcome) -> ImportOutcome {
         Outcome::Present => ImportOutcome::Present,
         Outcome::Conflict => ImportOutcome::Conflict,
         Outcome::Refused => ImportOutcome::Refused,
+        Outcome::NotTried => ImportOutcome::NotTried,
         Outcome::Unspecified => ImportOutcome::Unknown,
     }
 }

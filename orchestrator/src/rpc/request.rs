@@ -61,6 +61,8 @@ pub struct StackPlan {
     pub runtime_class: String,
     /// OpenAI-compatible server to forward to; empty for the reference planner.
     pub model_upstream: String,
+    /// Model the agent asks that server for; empty for the name of the reference planner.
+    pub model_name: String,
     /// Weights (stable, canary) to begin with.
     pub split: (u32, u32),
     /// Deviations put in on purpose.

@@ -147,6 +147,7 @@ fn stack() -> StackPlan {
         hostname: "h".into(),
         runtime_class: "gvisor".into(),
         model_upstream: String::new(),
+        model_name: String::new(),
         split: (90, 10),
         faults: Vec::new(),
         deadline: Duration::from_secs(1),

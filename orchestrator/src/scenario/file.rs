@@ -119,6 +119,8 @@ pub(super) struct Sandbox {
 pub(super) struct Model {
     /// URL of an OpenAI-compatible server. Default: the deterministic reference planner.
     pub upstream: Option<At<String>>,
+    /// Model to ask that server for, for example `qwen3-8b`.
+    pub name: Option<At<String>>,
 }
 
 /// One deviation put in on purpose.

@@ -100,6 +100,8 @@ pub struct Stack {
     pub runtime_class: String,
     /// URL of an OpenAI-compatible server; `None` for the reference planner.
     pub model_upstream: Option<String>,
+    /// Model the agent asks that server for.
+    pub model_name: Option<String>,
     /// Directories of the fixtures, tools first.
     pub fixtures: Vec<PathBuf>,
 }

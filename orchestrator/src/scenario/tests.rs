@@ -227,6 +227,7 @@ fn each_problem_of_clusters_stack_and_faults_is_said_in_one_line() {
             "sandbox: {runtimeClass: gvisor}",
             "model: {upstream: 'models.example'}",
         ),
+        lines("sandbox: {runtimeClass: gvisor}", "model: {name: qwen3-8b}"),
         faults("faults: [{fault: cosmic-ray, on: [a]}]"),
         faults("faults: [{fault: tool-hidden, on: [c]}]"),
         faults("faults: [{fault: tool-hidden, on: [a]}, {fault: tool-hidden, on: [b]}]"),

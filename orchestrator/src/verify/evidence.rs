@@ -228,6 +228,8 @@ pub enum ImportOutcome {
     Conflict,
     /// The API server refused it.
     Refused,
+    /// A dry run could not try it.
+    NotTried,
     /// The import does not say, or in words that this version does not know.
     Unknown,
 }

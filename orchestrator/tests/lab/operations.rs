@@ -60,6 +60,7 @@ pub(crate) async fn provisioned(run: &Run) -> AgentClient {
         hostname: format!("{}.portproof.internal", run.id),
         runtime_class: "gvisor".to_owned(),
         model_upstream: String::new(),
+        model_name: String::new(),
         split: (90, 10),
         faults: Vec::new(),
         deadline: PROVISION,

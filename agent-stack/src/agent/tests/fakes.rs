@@ -219,6 +219,7 @@ impl Bench {
             url: format!("http://{}", serve(model, &shutdown).await),
             host: None,
             model: "m".into(),
+            key: None,
         });
         let gateway = format!("http://{}/mcp", serve(gateway, &shutdown).await);
         let parts = AgentParts::new(chat.unwrap(), gateway, capture.telemetry().clone());

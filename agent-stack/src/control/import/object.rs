@@ -33,10 +33,12 @@ impl Target<'_> {
         if expected_crd && kind == Kind::TOOL {
             let reason =
                 "not tried: a dry run creates no CRD, and without it the kind is unknown here";
-            return Ok(ImportResult {
+            let mut result = ImportResult {
                 reason: reason.to_owned(),
                 ..carried(object)?
-            });
+            };
+            result.set_outcome(Outcome::NotTried);
+            return Ok(result);
         }
         self.create(Sending {
             object,

@@ -267,7 +267,7 @@ async fn a_dry_run_stores_nothing_and_does_not_judge_what_it_cannot_try() {
     let outcomes: Vec<_> = results.iter().map(ImportResult::outcome).collect();
     assert_eq!(
         outcomes,
-        [Outcome::Created, Outcome::Created, Outcome::Unspecified]
+        [Outcome::Created, Outcome::Created, Outcome::NotTried]
     );
     assert!(results[2].reason.starts_with("not tried"));
     assert_eq!(

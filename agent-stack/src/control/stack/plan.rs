@@ -1,7 +1,7 @@
 //! A stack specification, checked: what comes after it cannot fail for a reason the caller wrote.
 
 use crate::control::home::Home;
-use portproof_proto::v1::{Fault, StackSpec, TrafficSplit};
+use portproof_proto::v1::{Fault, ModelSpec, StackSpec, TrafficSplit};
 use std::collections::BTreeSet;
 
 /// Largest weight Gateway API allows.
@@ -24,6 +24,9 @@ pub(crate) enum PlanError {
     /// The upstream is no URL of an HTTP server.
     #[error("the upstream `{upstream}` is not an http(s) URL")]
     Upstream { upstream: String },
+    /// Something that only a server outside the stack can have.
+    #[error("the stack specification has `{member}` and no `model.upstream`")]
+    NoUpstream { member: &'static str },
     /// A fault this agent does not know.
     #[error("there is no fault number {number}")]
     Fault { number: i32 },
@@ -49,6 +52,10 @@ pub(crate) struct Plan {
 pub(crate) struct Upstream {
     pub(crate) url: String,
     pub(crate) port: u16,
+    /// Model the agent asks it for, where that is not the planner's name.
+    pub(crate) model: Option<String>,
+    /// Secret with its key, where it wants one.
+    pub(crate) key_secret: Option<String>,
 }
 
 /// The deviations asked for.
@@ -112,7 +119,7 @@ impl Plan {
                 .ok_or(PlanError::Port { port })?,
             hostname: present(gateway.hostname, "gateway.hostname")?,
             runtime_class: present(sandbox.runtime_class, "sandbox.runtime_class")?,
-            upstream: upstream(model.upstream)?,
+            upstream: upstream(model)?,
             split: check_split(split)?,
             faults: Faults::check(&spec.faults)?,
         })
@@ -146,22 +153,42 @@ fn pull_policy(asked: String) -> String {
     }
 }
 
-fn upstream(url: String) -> Result<Option<Upstream>, PlanError> {
+fn upstream(spec: ModelSpec) -> Result<Option<Upstream>, PlanError> {
+    let url = spec.upstream;
+    let given = |text: String| Some(text).filter(|text| !text.is_empty());
+    let (model, key_secret) = (given(spec.upstream_model), given(spec.upstream_key_secret));
     if url.is_empty() {
-        return Ok(None);
+        let members = [
+            (model.is_some(), "model.upstream_model"),
+            (key_secret.is_some(), "model.upstream_key_secret"),
+        ];
+        return match members.into_iter().find(|(there, _)| *there) {
+            Some((_, member)) => Err(PlanError::NoUpstream { member }),
+            None => Ok(None),
+        };
     }
+    match port(&url) {
+        Some(port) => Ok(Some(Upstream {
+            url,
+            port,
+            model,
+            key_secret,
+        })),
+        None => Err(PlanError::Upstream { upstream: url }),
+    }
+}
+
+/// The port of an HTTP server's URL.
+fn port(url: &str) -> Option<u16> {
     let parsed = url
         .parse::<http::Uri>()
         .ok()
         .filter(|url| url.host().is_some());
-    let port = parsed.and_then(|parsed| match (parsed.port_u16(), parsed.scheme_str()) {
+    let parsed = parsed?;
+    match (parsed.port_u16(), parsed.scheme_str()) {
         (Some(port), Some("http" | "https")) => Some(port),
         (None, Some("http")) => Some(80),
         (None, Some("https")) => Some(443),
         _ => None,
-    });
-    match port {
-        Some(port) => Ok(Some(Upstream { url, port })),
-        None => Err(PlanError::Upstream { upstream: url }),
     }
 }

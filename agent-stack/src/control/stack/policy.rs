@@ -21,65 +21,47 @@ const DNS_PORT: u16 = 53;
 /// Every policy of the stack, those that allow before the one that denies.
 pub(super) fn policies(plan: &Plan) -> Vec<NetworkPolicy> {
     let unpoliced = plan.faults.has(Fault::EgressPolicyMissing);
-    let mut policies = vec![
-        policy(
-            plan,
-            Part::Control,
-            vec![from_anywhere(&[])],
-            Some(vec![to_anywhere(&[])]),
-        ),
-        policy(
-            plan,
-            Part::Canary,
-            vec![from_anywhere(&[])],
-            Some(vec![to_anywhere(&[])]),
-        ),
-        policy(
-            plan,
-            Part::ProbeControl,
-            vec![from_anywhere(&[])],
-            Some(vec![to_anywhere(&[])]),
-        ),
-        policy(
-            plan,
-            Part::Catalog,
-            vec![from_parts(plan, &[Part::ToolGateway, Part::Control])],
-            Some(telemetry(plan)),
-        ),
-        policy(
+    let mut policies: Vec<_> = [Part::Control, Part::Canary, Part::ProbeControl]
+        .into_iter()
+        .map(|part| unrestricted(plan, part))
+        .collect();
+    policies.extend([
+        backend(plan, Part::Catalog, Some(telemetry(plan))),
+        backend(
             plan,
             Part::Interpreter,
-            vec![from_parts(plan, &[Part::ToolGateway, Part::Control])],
             (!unpoliced).then(|| vec![to_part(plan, Part::ToolGateway, HTTP_PORT)]),
         ),
-        policy(
-            plan,
-            Part::ToolGateway,
-            vec![from_anywhere(&[HTTP_PORT])],
-            Some(tool_gateway_egress(plan)),
-        ),
-        policy(
-            plan,
-            Part::ModelStable,
-            vec![from_anywhere(&[HTTP_PORT])],
-            Some(model_egress(plan)),
-        ),
-        policy(
-            plan,
-            Part::ModelCanary,
-            vec![from_anywhere(&[HTTP_PORT])],
-            Some(model_egress(plan)),
-        ),
+        served(plan, Part::ToolGateway, tool_gateway_egress(plan)),
+        served(plan, Part::ModelStable, model_egress(plan)),
+        served(plan, Part::ModelCanary, model_egress(plan)),
         policy(
             plan,
             Part::Agent,
             vec![from_parts(plan, &[Part::Control])],
             Some(agent_egress(plan)),
         ),
-    ];
-    policies.push(data_plane(plan));
-    policies.push(deny_all(plan, unpoliced));
+        data_plane(plan),
+        deny_all(plan, unpoliced),
+    ]);
     policies
+}
+
+/// Parts that stand outside the rules on purpose: what drives and watches the others, and the ends of egress probes.
+fn unrestricted(plan: &Plan, part: Part) -> NetworkPolicy {
+    let (ingress, egress) = (from_anywhere(&[]), to_anywhere(&[]));
+    policy(plan, part, vec![ingress], Some(vec![egress]))
+}
+
+/// A part that the tool gateway calls.
+fn backend(plan: &Plan, part: Part, egress: Option<Vec<NetworkPolicyEgressRule>>) -> NetworkPolicy {
+    let callers = from_parts(plan, &[Part::ToolGateway, Part::Control]);
+    policy(plan, part, vec![callers], egress)
+}
+
+/// A part that is called through the Gateway, whose data plane may stand anywhere.
+fn served(plan: &Plan, part: Part, egress: Vec<NetworkPolicyEgressRule>) -> NetworkPolicy {
+    policy(plan, part, vec![from_anywhere(&[HTTP_PORT])], Some(egress))
 }
 
 /// Some implementations run the data plane of a Gateway in the namespace of the Gateway (label of GEP-1762).

@@ -2,6 +2,7 @@ use super::*;
 use axum::Router;
 use axum::body::Body;
 use axum::routing::post;
+use portproof_proto::v1;
 use proptest::prelude::*;
 use std::net::Ipv4Addr;
 

@@ -1,29 +1,17 @@
 //! One JSON-RPC message of a request body, read strictly before the MCP library sees it.
 //!
-//! A JSON parser commonly keeps the last of two members with one name. A gateway on the way may keep the first, so what
-//! was checked and what is carried out could differ: such a body is refused here, as are batches (which MCP dropped in
-//! revision 2025-06-18) and nesting that only serves to exhaust a stack.
+//! What two readers on the way could understand differently is refused here (`strict_json`), as are batches, which MCP
+//! dropped in revision 2025-06-18.
 
-use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
-use serde_json::map::Entry;
-use serde_json::{Map, Number, Value};
-use std::fmt;
-
-/// Deepest nesting of arrays and objects.
-const MAX_DEPTH: usize = 64;
+use crate::strict_json::{self, StrictJsonError};
+use serde_json::{Map, Value};
 
 /// Why a body is no message.
 #[derive(Debug, thiserror::Error)]
 pub(in crate::gateway) enum MessageError {
-    /// Not UTF-8.
-    #[error("the body is not UTF-8: the byte at offset {offset} belongs to no character")]
-    Encoding {
-        /// Offset of the first wrong byte.
-        offset: usize,
-    },
-    /// Not JSON, or JSON that is refused: a member given twice, or too deep.
-    #[error("the body is not usable as JSON: {0}")]
-    Json(serde_json::Error),
+    /// Not JSON, or JSON that is refused.
+    #[error("the body is not usable as JSON")]
+    Json(#[from] StrictJsonError),
     /// Several messages.
     #[error(
         "the body is an array: batches left MCP with revision 2025-06-18, so send each message in a request of its own"
@@ -48,7 +36,7 @@ pub(in crate::gateway) enum MessageError {
 impl MessageError {
     /// Whether the text itself is at fault (JSON-RPC -32700) and not what it says (-32600).
     pub(super) const fn is_syntax(&self) -> bool {
-        matches!(self, Self::Encoding { .. } | Self::Json(_))
+        matches!(self, Self::Json(_))
     }
 
     /// Id of the request, where it could be read.
@@ -69,10 +57,7 @@ pub(super) struct Message {
 impl Message {
     /// Reads the one message in `body`.
     pub(super) fn read(body: &[u8]) -> Result<Self, MessageError> {
-        let text = std::str::from_utf8(body).map_err(|error| MessageError::Encoding {
-            offset: error.valid_up_to(),
-        })?;
-        match strict(text).map_err(MessageError::Json)? {
+        match strict_json::value(body)? {
             Value::Object(members) => Self::check(members),
             Value::Array(_) => Err(MessageError::Batch),
             other => Err(MessageError::NotAnObject {
@@ -166,104 +151,6 @@ const fn kind(value: &Value) -> &'static str {
         Value::String(_) => "a string",
         Value::Array(_) => "an array",
         Value::Object(_) => "an object",
-    }
-}
-
-/// Reads JSON in which no object has a member twice and nothing is nested deeper than [`MAX_DEPTH`].
-fn strict(text: &str) -> serde_json::Result<Value> {
-    let mut reader = serde_json::Deserializer::from_str(text);
-    let value = Strict { depth: 0 }.deserialize(&mut reader)?;
-    reader.end()?;
-    Ok(value)
-}
-
-/// Reads one value at a depth.
-#[derive(Clone, Copy)]
-struct Strict {
-    depth: usize,
-}
-
-impl Strict {
-    /// One level further in.
-    fn deeper<E: serde::de::Error>(self) -> Result<Self, E> {
-        if self.depth == MAX_DEPTH {
-            return Err(E::custom(format_args!(
-                "arrays and objects are nested deeper than {MAX_DEPTH} levels"
-            )));
-        }
-        Ok(Self {
-            depth: self.depth + 1,
-        })
-    }
-}
-
-impl<'de> DeserializeSeed<'de> for Strict {
-    type Value = Value;
-
-    fn deserialize<D: Deserializer<'de>>(self, reader: D) -> Result<Value, D::Error> {
-        reader.deserialize_any(self)
-    }
-}
-
-impl<'de> Visitor<'de> for Strict {
-    type Value = Value;
-
-    fn expecting(&self, text: &mut fmt::Formatter<'_>) -> fmt::Result {
-        text.write_str("a JSON value")
-    }
-
-    fn visit_unit<E>(self) -> Result<Value, E> {
-        Ok(Value::Null)
-    }
-
-    fn visit_bool<E>(self, value: bool) -> Result<Value, E> {
-        Ok(Value::Bool(value))
-    }
-
-    fn visit_i64<E>(self, value: i64) -> Result<Value, E> {
-        Ok(value.into())
-    }
-
-    fn visit_u64<E>(self, value: u64) -> Result<Value, E> {
-        Ok(value.into())
-    }
-
-    fn visit_f64<E>(self, value: f64) -> Result<Value, E> {
-        // JSON has no other numbers than finite ones.
-        Ok(Number::from_f64(value).map_or(Value::Null, Value::Number))
-    }
-
-    fn visit_str<E>(self, value: &str) -> Result<Value, E> {
-        Ok(value.into())
-    }
-
-    fn visit_string<E>(self, value: String) -> Result<Value, E> {
-        Ok(Value::String(value))
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Value, A::Error> {
-        let inner = self.deeper()?;
-        let mut read = Vec::new();
-        while let Some(item) = items.next_element_seed(inner)? {
-            read.push(item);
-        }
-        Ok(Value::Array(read))
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Value, A::Error> {
-        let inner = self.deeper()?;
-        let mut read = Map::new();
-        while let Some(name) = members.next_key::<String>()? {
-            let value = members.next_value_seed(inner)?;
-            match read.entry(name) {
-                Entry::Vacant(place) => place.insert(value),
-                Entry::Occupied(place) => {
-                    let told = format!("the member `{}` is there twice", place.key());
-                    return Err(A::Error::custom(told));
-                }
-            };
-        }
-        Ok(Value::Object(read))
     }
 }
 

@@ -1,6 +1,7 @@
 //! What a request gets that never reaches the MCP library: an HTTP status and a JSON-RPC error that says what to do.
 
 use super::message::MessageError;
+use crate::telemetry::chain;
 use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
@@ -125,7 +126,7 @@ impl Refusal {
     /// The JSON-RPC error. An error about no known request has no `id`: the schemas of MCP know no null there.
     fn body(&self) -> Value {
         let ErrorCode(code) = self.code();
-        let mut error = json!({"code": code, "message": self.to_string()});
+        let mut error = json!({"code": code, "message": chain(self)});
         if let Some(data) = self.data() {
             error["data"] = data;
         }

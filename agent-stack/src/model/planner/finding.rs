@@ -39,6 +39,15 @@ impl<'a> Hit<'a> {
         self.hit.get(name)?.as_str()
     }
 
+    /// Whether it names an item by its number.
+    pub(super) fn names_an_item(self) -> bool {
+        let members = self.hit.as_object();
+        members
+            .into_iter()
+            .flatten()
+            .any(|(name, value)| name.to_lowercase().starts_with("sku") && value.as_str().is_some())
+    }
+
     /// Words of the query that it does not have.
     pub(super) fn missing(self) -> Vec<&'a str> {
         let listed = self.hit.get("missing").and_then(Value::as_array);

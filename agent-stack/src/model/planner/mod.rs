@@ -88,7 +88,8 @@ fn next_calls(
     let calls = ready.into_iter().map(|step| call(step, &results)).collect();
     match calls {
         Ok(calls) => Message::calls(calls),
-        Err(error) => said(format!("I cannot go on: {error}.")),
+        // What the next step needs was not found; the answer says so.
+        Err(_) => said(answer::answer(question, findings, engine)),
     }
 }
 

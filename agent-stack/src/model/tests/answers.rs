@@ -284,6 +284,28 @@ async fn parameters_that_change_nothing_are_named_in_a_header() {
 
 #[tokio::test]
 async fn only_one_call_is_made_where_calls_may_not_be_parallel() {
-    let choice = choice(&with(question(), &json!({"parallel_tool_calls": false}))).await;
-    assert_eq!(choice["message"]["tool_calls"].as_array().unwrap().len(), 1);
+    let server = engine_server(Engine::RefPlannerV2);
+    let told = |text: &str, result: Value| crate::plan::describe(text, Some(&result));
+    let text = json!({"type": "string"});
+    let price = json!({"properties": {"sku": text, "unitPrice": {"type": "number"}}});
+    let tools = [
+        function(
+            "price",
+            &told("Looks up the price of an item.", price),
+            "sku",
+        ),
+        function("py", "Runs Python code.", "code"),
+    ];
+    let two = json!({"model": "portproof-planner", "tools": tools,
+        "messages": [{"role": "user", "content": "What do 1 SKU-1 and 1 SKU-2 cost?"}]});
+    for (parallel, calls) in [(true, 2), (false, 1)] {
+        let asked = with(two.clone(), &json!({"parallel_tool_calls": parallel}));
+        let answered = post(&server, asked.to_string()).await.json();
+        let message = &answered["choices"][0]["message"];
+        assert_eq!(
+            message["tool_calls"].as_array().unwrap().len(),
+            calls,
+            "{answered}"
+        );
+    }
 }

@@ -56,11 +56,11 @@ pub(crate) fn options() -> Options {
 impl Stack {
     /// The shipped stack.
     pub(crate) async fn shipped() -> Self {
-        Self::start(options()).await
+        Self::with(options()).await
     }
 
     pub(crate) async fn with_engine(engine: Engine) -> Self {
-        Self::start(Options {
+        Self::with(Options {
             engine,
             ..options()
         })
@@ -68,7 +68,7 @@ impl Stack {
     }
 
     pub(crate) async fn deviating(deviations: Deviations) -> Self {
-        Self::start(Options {
+        Self::with(Options {
             deviations,
             ..options()
         })
@@ -86,7 +86,8 @@ impl Stack {
         Self::begin(options, shutdown).await
     }
 
-    async fn start(options: Options) -> Self {
+    /// The stack with other options.
+    pub(crate) async fn with(options: Options) -> Self {
         Self::begin(options, CancellationToken::new()).await
     }
 

@@ -41,6 +41,7 @@ async fn provision(
         hostname: format!("{}.portproof.internal", bench.plan.run),
         runtime_class: stack.runtime_class.clone(),
         model_upstream: stack.model_upstream.clone().unwrap_or_default(),
+        model_name: stack.model_name.clone().unwrap_or_default(),
         split: STABLE_ONLY,
         faults: bench.plan.agent_faults(&session.role),
         deadline,

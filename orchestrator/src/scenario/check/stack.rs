@@ -96,10 +96,21 @@ pub(super) fn stack(given: &file::Stack, context: &Context<'_>, problems: &mut P
             .upstream
             .as_ref()
             .map(|url| upstream(url, problems)),
+        model_name: model_name(&given.model, problems),
         fixtures: fixtures
             .map(|path| value::path(path, context.directory, problems))
             .collect(),
     }
+}
+
+/// The reference planner has a name of its own, so another one needs a server that knows it.
+fn model_name(given: &file::Model, problems: &mut Problems) -> Option<String> {
+    let name = given.name.as_ref()?;
+    if given.upstream.is_none() {
+        let what = format!("no server is given that has the model `{}`", name.value());
+        problems.add(name.place(), what, "write its URL as `upstream`");
+    }
+    Some(value::text(name, "the name of the model", problems))
 }
 
 fn upstream(url: &At<String>, problems: &mut Problems) -> String {

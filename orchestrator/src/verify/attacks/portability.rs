@@ -35,9 +35,11 @@ fn a_bundle_of_nothing_but_its_crd_carried_no_tool() {
 
 #[test]
 fn an_outcome_that_is_not_known_is_no_refusal() {
-    let mut carry = carry();
-    carry.imported[0].outcome = ImportOutcome::Unknown;
-    assert_eq!(import_identical(&carry).verdict.word(), "inconclusive");
+    for outcome in [ImportOutcome::Unknown, ImportOutcome::NotTried] {
+        let mut carry = carry();
+        carry.imported[0].outcome = outcome;
+        assert_eq!(import_identical(&carry).verdict.word(), "inconclusive");
+    }
 }
 
 #[test]

@@ -157,7 +157,7 @@ fn compare_import(imported: &[ImportedObject], source: &Side<'_>, findings: &mut
 }
 
 fn compare_object(imported: &ImportedObject, original: &Value, findings: &mut Findings) {
-    if imported.outcome == ImportOutcome::Unknown {
+    if let ImportOutcome::Unknown | ImportOutcome::NotTried = imported.outcome {
         findings.gaps.push(format!(
             "the import did not say what became of {}",
             imported.object

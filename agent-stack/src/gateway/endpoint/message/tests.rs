@@ -1,9 +1,11 @@
 use super::*;
+use crate::strict_json::MAX_DEPTH;
+use crate::telemetry::chain;
 use proptest::prelude::*;
 use serde_json::json;
 
 fn refusal(body: &str) -> String {
-    Message::read(body.as_bytes()).unwrap_err().to_string()
+    chain(&Message::read(body.as_bytes()).unwrap_err())
 }
 
 #[test]
@@ -19,10 +21,9 @@ fn a_request_is_read_with_its_id_method_and_parameters() {
 #[test]
 fn a_member_that_is_there_twice_is_refused_wherever_it_is() {
     let twice = r#"{"jsonrpc":"2.0","id":1,"method":"a","params":{"arguments":{"x":1,"x":2}}}"#;
-    let told = refusal(twice);
-    assert!(
-        told.contains("the member `x` is there twice at line 1 column"),
-        "{told}"
+    assert_eq!(
+        refusal(twice),
+        "the body is not usable as JSON: the member `params.arguments.x` is there twice"
     );
     assert!(refusal(r#"{"jsonrpc":"2.0","method":"a","method":"b"}"#).contains("`method`"));
     // The same name, escaped.
@@ -69,7 +70,10 @@ fn a_broken_envelope_is_answered_under_its_id() {
 fn bytes_that_are_no_text_are_told_with_their_place() {
     let error = Message::read(b"{\"a\xff\":1}").unwrap_err();
     assert!(
-        matches!(error, MessageError::Encoding { offset: 3 }),
+        matches!(
+            error,
+            MessageError::Json(StrictJsonError::Encoding { offset: 3 })
+        ),
         "{error}"
     );
     assert!(error.is_syntax());
@@ -84,7 +88,10 @@ fn nesting_is_allowed_to_the_limit_and_no_further() {
     // The message and its parameters are two levels.
     assert!(Message::read(nested(MAX_DEPTH - 2).as_bytes()).is_ok());
     let told = refusal(&nested(MAX_DEPTH - 1));
-    assert!(told.contains("deeper than 64 levels"), "{told}");
+    assert!(
+        told.contains("`params.x[0]") && told.contains("deeper than 100 levels"),
+        "{told}"
+    );
     assert!(refusal(&nested(100_000)).contains("deeper than"));
 }
 
@@ -126,11 +133,6 @@ proptest! {
         body in "[\\[\\]{}:,\"a01.e\\-\\\\ntrufalse ]{0,64}"
     ) {
         let _ = Message::read(body.as_bytes());
-    }
-
-    #[test]
-    fn json_reads_as_what_was_written(value in value()) {
-        prop_assert_eq!(strict(&value.to_string()).unwrap(), value);
     }
 
     #[test]

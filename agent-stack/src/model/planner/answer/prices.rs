@@ -1,6 +1,6 @@
 //! Answers about prices.
 
-use super::super::finding::Finding;
+use super::super::finding::{Finding, Hit};
 use super::super::question::{Item, Question};
 use super::passages::quoted;
 use serde_json::{Map, Number, Value};
@@ -10,11 +10,8 @@ pub(super) fn answer(question: &Question, findings: &[Finding]) -> String {
         return refusal;
     }
     let priced: Vec<_> = findings.iter().filter_map(Priced::of).collect();
-    if priced.is_empty() {
-        return "No price was found, so the cost cannot be told.".to_owned();
-    }
-    if priced.len() < question.items.len() {
-        return "Not every price was found, so the cost cannot be told.".to_owned();
+    if priced.len() < question.items.len().max(1) {
+        return no_item(findings).unwrap_or_else(|| no_price(&priced).to_owned());
     }
     match (question.items.as_slice(), priced.as_slice()) {
         ([item], [.., priced]) => one(question, item, priced, findings),
@@ -33,6 +30,33 @@ fn not_that_thing(findings: &[Finding]) -> Option<String> {
         quoted(&other.missing()),
         other.text("document").unwrap_or("another one")
     ))
+}
+
+/// Says so when a search found no item, so that there was nothing to look up.
+fn no_item(findings: &[Finding]) -> Option<String> {
+    let fruitless = |hits: Vec<Hit<'_>>| match hits.first() {
+        None => Some("no document matches the request".to_owned()),
+        Some(best) if !best.names_an_item() => {
+            let document = best.text("document").unwrap_or("the one found");
+            Some(format!(
+                "no item matches the request. The closest document, {document}, names no item number"
+            ))
+        }
+        Some(_) => None,
+    };
+    let reason = findings
+        .iter()
+        .filter_map(Finding::hits)
+        .find_map(fruitless)?;
+    Some(format!("I cannot tell the price: {reason}."))
+}
+
+const fn no_price(priced: &[Priced<'_>]) -> &'static str {
+    if priced.is_empty() {
+        "No price was found, so the cost cannot be told."
+    } else {
+        "Not every price was found, so the cost cannot be told."
+    }
 }
 
 fn one(question: &Question, item: &Item, priced: &Priced<'_>, findings: &[Finding]) -> String {

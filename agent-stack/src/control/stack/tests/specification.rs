@@ -1,0 +1,116 @@
+//! What a specification may say, and where it goes.
+
+use super::*;
+
+#[test]
+fn an_upstream_is_passed_on_and_may_be_reached() {
+    let mut spec = spec(&[]);
+    spec.model.as_mut().unwrap().upstream = "http://vllm.models:8000".into();
+    let objects = all_objects(&Plan::check(spec, home()).unwrap());
+    let arguments = &pod(&objects, Part::ModelCanary)["containers"][0]["args"];
+    assert_eq!(
+        *arguments,
+        json!([
+            "model",
+            "--name",
+            "model-canary",
+            "--upstream",
+            "http://vllm.models:8000"
+        ])
+    );
+    let egress = find(&objects, "NetworkPolicy", "model-stable")["spec"]["egress"]
+        .as_array()
+        .unwrap();
+    assert_eq!(
+        egress.last().unwrap(),
+        &json!({"ports": [{"protocol": "TCP", "port": 8000}]})
+    );
+}
+
+#[test]
+fn the_name_of_the_model_goes_to_the_agent_and_the_key_to_the_model_servers_alone() {
+    let mut spec = spec(&[]);
+    let model = spec.model.as_mut().unwrap();
+    model.upstream = "http://vllm.models:8000".into();
+    model.upstream_model = "qwen3-8b".into();
+    model.upstream_key_secret = "vllm-key".into();
+    let objects = all_objects(&Plan::check(spec, home()).unwrap());
+    let agent = pod(&objects, Part::Agent)["containers"][0]["args"]
+        .as_array()
+        .unwrap();
+    assert!(agent.ends_with(&[json!("--model"), json!("qwen3-8b")]));
+    for part in Part::ALL.into_iter().filter(|part| *part != Part::Control) {
+        let pod = pod(&objects, part).to_string();
+        let asks = matches!(part, Part::ModelStable | Part::ModelCanary);
+        assert_eq!(pod.contains("vllm-key"), asks, "{part:?}");
+    }
+    let model = pod(&objects, Part::ModelStable);
+    let arguments = model["containers"][0]["args"].as_array().unwrap();
+    assert!(arguments.ends_with(&[
+        json!("--upstream-key-file"),
+        json!("/etc/portproof/upstream/api-key")
+    ]));
+    assert_eq!(
+        model["volumes"][1]["secret"],
+        json!({"secretName": "vllm-key", "defaultMode": 0o440, "items": [{"key": "api-key", "path": "api-key"}]})
+    );
+    assert_eq!(
+        model["containers"][0]["volumeMounts"][1],
+        json!({"name": "upstream-key", "mountPath": "/etc/portproof/upstream", "readOnly": true})
+    );
+}
+
+#[test]
+fn a_specification_that_cannot_work_is_refused_with_the_reason() {
+    let check = |change: fn(&mut StackSpec)| {
+        let mut spec = spec(&[]);
+        change(&mut spec);
+        Plan::check(spec, home()).unwrap_err()
+    };
+    assert_eq!(
+        check(|spec| spec.image.clear()),
+        PlanError::Missing { member: "image" }
+    );
+    assert_eq!(
+        check(|spec| spec.sandbox = None),
+        PlanError::Missing { member: "sandbox" }
+    );
+    assert_eq!(
+        check(|spec| spec.gateway.as_mut().unwrap().port = 70_000),
+        PlanError::Port { port: 70_000 }
+    );
+    assert_eq!(
+        check(|spec| spec.faults = vec![99]),
+        PlanError::Fault { number: 99 }
+    );
+    let upstream = check(|spec| spec.model.as_mut().unwrap().upstream = "ftp://x".into());
+    assert_eq!(
+        upstream,
+        PlanError::Upstream {
+            upstream: "ftp://x".into()
+        }
+    );
+    let nameless = check(|spec| spec.model.as_mut().unwrap().upstream_model = "m".into());
+    assert_eq!(
+        nameless.to_string(),
+        "the stack specification has `model.upstream_model` and no `model.upstream`"
+    );
+    let nothing = check(|spec| spec.model.as_mut().unwrap().split = Some(TrafficSplit::default()));
+    assert_eq!(
+        nothing,
+        PlanError::Split {
+            stable: 0,
+            canary: 0
+        }
+    );
+}
+
+#[test]
+fn faults_survive_being_written_down() {
+    let faults = Faults::check(&[
+        Fault::RollbackIncomplete as i32,
+        Fault::RouteWeightsSkewed as i32,
+    ])
+    .unwrap();
+    assert_eq!(Faults::read(&faults.write()), faults);
+}
