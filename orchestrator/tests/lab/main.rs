@@ -14,6 +14,7 @@ mod own_lab;
 mod rights;
 mod scenarios;
 mod signals;
+mod tool_rollout;
 mod tool_watch;
 
 use portproof::lab::image::agent_stack;

@@ -5,6 +5,7 @@ use crate::control_agent::{Run, with_run};
 use crate::hostile::assert_the_interpreter_outlives_hostile_programs;
 use crate::scenarios::repository;
 use crate::stack_image;
+use crate::tool_rollout::assert_a_rollout_of_the_tool_gateway_loses_no_call;
 use crate::tool_watch::{
     assert_the_status_says_why_a_tool_is_not_served, assert_tools_come_and_go_within_a_second,
 };
@@ -77,7 +78,7 @@ async fn pods(pods: &Api<Pod>, part: Part) -> BTreeSet<String> {
 }
 
 /// Gives the pod template of a part a new annotation and waits until new pods have replaced all old ones.
-async fn roll(client: &Client, namespace: &str, part: Part) {
+pub(crate) async fn roll(client: &Client, namespace: &str, part: Part) {
     let deployments: Api<Deployment> = Api::namespaced(client.clone(), namespace);
     let of_namespace: Api<Pod> = Api::namespaced(client.clone(), namespace);
     let old = pods(&of_namespace, part).await;
@@ -200,6 +201,7 @@ async fn operated(role: &str) {
         assert_tools_come_and_go_within_a_second(run).await;
         assert_the_status_says_why_a_tool_is_not_served(run).await;
         assert_every_part_tells_its_metrics(run).await;
+        assert_a_rollout_of_the_tool_gateway_loses_no_call(run).await;
         assert_a_rollout_loses_no_request(run, &agent).await;
     })
     .await;

@@ -46,19 +46,8 @@ impl Watched {
 
     /// Name and description of every tool, in the order of `tools/list`.
     async fn listed(&self) -> Vec<(String, String)> {
-        let meta = json!({"io.modelcontextprotocol/protocolVersion": REVISION,
-            "io.modelcontextprotocol/clientCapabilities": {}});
-        let call =
-            json!({"jsonrpc": "2.0", "id": 1, "method": "tools/list", "params": {"_meta": meta}});
-        let request = http::Request::post(&self.endpoint)
-            // The proxy would name itself; the gateway serves those who ask for it.
-            .header("host", Part::ToolGateway.name())
-            .header("content-type", "application/json")
-            .header("accept", "application/json, text/event-stream")
-            .header("mcp-protocol-version", REVISION)
-            .header("mcp-method", "tools/list")
-            .body(call.to_string().into_bytes())
-            .unwrap();
+        // The proxy would name itself; the gateway serves those who ask for it.
+        let request = list_tools(&self.endpoint, Part::ToolGateway.name());
         let answer: Value = self.client.request(request).await.unwrap();
         let tools = answer["result"]["tools"].as_array();
         let text = |tool: &Value, field: &str| tool[field].as_str().unwrap().to_owned();
@@ -111,6 +100,22 @@ impl Watched {
             .await
             .unwrap();
     }
+}
+
+/// A request for `tools/list` that needs no handshake.
+pub(crate) fn list_tools(path: &str, host: &str) -> http::Request<Vec<u8>> {
+    let meta = json!({"io.modelcontextprotocol/protocolVersion": REVISION,
+        "io.modelcontextprotocol/clientCapabilities": {}});
+    let call =
+        json!({"jsonrpc": "2.0", "id": 1, "method": "tools/list", "params": {"_meta": meta}});
+    http::Request::post(path)
+        .header("host", host)
+        .header("content-type", "application/json")
+        .header("accept", "application/json, text/event-stream")
+        .header("mcp-protocol-version", REVISION)
+        .header("mcp-method", "tools/list")
+        .body(call.to_string().into_bytes())
+        .unwrap()
 }
 
 fn has(listed: &[(String, String)], name: &str, description: &str) -> bool {
