@@ -4,6 +4,8 @@
 //! that is away for a moment needs no special case, and cleaning up twice is the same as once.
 //! Finalizers of others are never removed.
 
+mod begin;
+mod delete;
 mod pods;
 mod round;
 
@@ -11,9 +13,9 @@ use super::connect::Cluster;
 use super::data_plane;
 use super::object::ObjectId;
 use crate::ledger::{Ledger, Outstanding};
+pub use begin::begin_cleanup;
 use k8s_openapi::api::core::v1::Namespace;
 use kube::Api;
-pub use pods::begin_cleanup;
 use portproof_proto::names;
 use round::{Fate, Item, Round};
 use std::time::Duration;

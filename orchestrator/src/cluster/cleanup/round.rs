@@ -4,10 +4,11 @@ use super::super::connect::Cluster;
 use super::super::error::ClusterError;
 use super::super::object::ObjectId;
 use super::super::ownership::{self, Standing};
+use super::delete::delete;
 use super::pods;
 use crate::ledger::Outstanding;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
-use kube::api::{DeleteParams, ListParams, Preconditions};
+use kube::api::ListParams;
 
 /// What is known of an object so far.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -175,23 +176,14 @@ impl Round<'_> {
                 "others use it: instances outside the namespace of this run: {users}"
             )));
         }
-        let api = object.api(self.cluster)?;
-        let call = format!("delete {object}");
-        let parameters = DeleteParams::background().preconditions(Preconditions {
-            uid: live.uid.clone(),
-            resource_version: live.resource_version,
-        });
-        let deleted = self
-            .cluster
-            .call(&call, api.delete(&object.name, &parameters))
-            .await;
-        match deleted {
+        let uid = live.uid.clone();
+        match delete(self.cluster, object, live).await {
             // It changed since it was looked at; the next round looks again.
             Err(ClusterError::Refused { code: 409, .. }) => return Ok(Fate::Open),
             Err(error) if error.is_not_found() => return Ok(Fate::Removed),
             other => other?,
-        };
-        self.going(index, live.uid).await;
+        }
+        self.going(index, uid).await;
         Ok(Fate::Open)
     }
 
