@@ -12,9 +12,9 @@ mod labels;
 mod operations;
 mod own_lab;
 mod rights;
+mod rollout;
 mod scenarios;
 mod signals;
-mod tool_rollout;
 mod tool_watch;
 
 use portproof::lab::image::agent_stack;

@@ -3,9 +3,9 @@
 
 use crate::control_agent::{Run, with_run};
 use crate::hostile::assert_the_interpreter_outlives_hostile_programs;
+use crate::rollout::assert_rollouts_lose_no_call;
 use crate::scenarios::repository;
 use crate::stack_image;
-use crate::tool_rollout::assert_a_rollout_of_the_tool_gateway_loses_no_call;
 use crate::tool_watch::{
     assert_the_status_says_why_a_tool_is_not_served, assert_tools_come_and_go_within_a_second,
 };
@@ -201,7 +201,7 @@ async fn operated(role: &str) {
         assert_tools_come_and_go_within_a_second(run).await;
         assert_the_status_says_why_a_tool_is_not_served(run).await;
         assert_every_part_tells_its_metrics(run).await;
-        assert_a_rollout_of_the_tool_gateway_loses_no_call(run).await;
+        assert_rollouts_lose_no_call(run, &agent).await;
         assert_a_rollout_loses_no_request(run, &agent).await;
     })
     .await;

@@ -104,16 +104,33 @@ impl Watched {
 
 /// A request for `tools/list` that needs no handshake.
 pub(crate) fn list_tools(path: &str, host: &str) -> http::Request<Vec<u8>> {
-    let meta = json!({"io.modelcontextprotocol/protocolVersion": REVISION,
+    mcp(path, host, "tools/list", json!({}))
+}
+
+/// A request that calls a tool and needs no handshake.
+pub(crate) fn call_tool(
+    path: &str,
+    host: &str,
+    tool: &str,
+    arguments: &Value,
+) -> http::Request<Vec<u8>> {
+    let params = json!({"name": tool, "arguments": arguments});
+    let mut request = mcp(path, host, "tools/call", params);
+    let name = tool.parse().unwrap();
+    request.headers_mut().insert("mcp-name", name);
+    request
+}
+
+fn mcp(path: &str, host: &str, method: &str, mut params: Value) -> http::Request<Vec<u8>> {
+    params["_meta"] = json!({"io.modelcontextprotocol/protocolVersion": REVISION,
         "io.modelcontextprotocol/clientCapabilities": {}});
-    let call =
-        json!({"jsonrpc": "2.0", "id": 1, "method": "tools/list", "params": {"_meta": meta}});
+    let call = json!({"jsonrpc": "2.0", "id": 1, "method": method, "params": params});
     http::Request::post(path)
         .header("host", host)
         .header("content-type", "application/json")
         .header("accept", "application/json, text/event-stream")
         .header("mcp-protocol-version", REVISION)
-        .header("mcp-method", "tools/list")
+        .header("mcp-method", method)
         .body(call.to_string().into_bytes())
         .unwrap()
 }
