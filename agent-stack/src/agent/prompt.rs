@@ -1,7 +1,18 @@
 //! What the agent tells the model, for the reference planner and for real models alike.
 
-/// Asks for the plan.
-pub(super) const PLAN: &str = "\
+use crate::model::openai::ToolOffer;
+use serde_json::{Value, json};
+
+/// Asks for a plan with the tools `offers`.
+///
+/// They stand in the words as well: where a model may call no tool, some servers do not show it any.
+pub(super) fn plan(offers: &[ToolOffer]) -> String {
+    let tools = offers.iter().map(|offer| json!(offer.function));
+    let tools: Value = tools.collect();
+    format!("{PLAN}\nThe offered tools:\n{tools}")
+}
+
+const PLAN: &str = "\
 You plan how to do a task with the offered tools. Do not call them. Answer with one JSON object and nothing else:
 {\"steps\": [{\"id\": \"step-1\", \"tool\": \"<name of an offered tool>\", \"arguments\": {}}], \"missing\": []}
 Every step stands after those it needs. A step runs as soon as the steps it refers to are done, so that independent

@@ -9,7 +9,9 @@ use super::mcp::{McpError, Tools};
 use super::service::AgentParts;
 use super::steps::Done;
 use super::{AGENT, TaskRequest, prompt, words};
-use crate::model::openai::{ChatRequest, FunctionOffer, Message, ResponseFormat, Role, ToolOffer};
+use crate::model::openai::{
+    ChatRequest, FunctionOffer, Message, ResponseFormat, Role, ToolChoice, ToolOffer,
+};
 use crate::plan::{self, Plan, Step};
 use crate::telemetry::{ActiveSpan, Context, SpanKind, chain};
 use portproof_proto::telemetry as attributes;
@@ -183,9 +185,11 @@ impl<'a> Task<'a> {
         tokens: &mut Tokens,
         span: &ActiveSpan,
     ) -> Result<Plan, TaskError> {
+        let tools: Vec<_> = offered.iter().map(offer).collect();
         let request = ChatRequest {
-            messages: self.conversation(prompt::PLAN),
-            tools: offered.iter().map(offer).collect(),
+            messages: self.conversation(&prompt::plan(&tools)),
+            tools,
+            tool_choice: Some(ToolChoice::None),
             response_format: Some(ResponseFormat {
                 r#type: "json_object".into(),
             }),

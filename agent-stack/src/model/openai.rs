@@ -20,6 +20,9 @@ pub struct ChatRequest {
         deserialize_with = "null_is_default"
     )]
     pub tools: Vec<ToolOffer>,
+    /// Whether it may call them, as the stack asks for it; a server reads more than this.
+    #[serde(skip_deserializing, skip_serializing_if = "Option::is_none")]
+    pub tool_choice: Option<ToolChoice>,
     /// Form of the answer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub response_format: Option<ResponseFormat>,
@@ -29,6 +32,14 @@ pub struct ChatRequest {
     /// Options of the stream.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stream_options: Option<StreamOptions>,
+}
+
+/// Whether the model may call the offered tools.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ToolChoice {
+    /// It answers in words and calls none.
+    None,
 }
 
 /// Options of a streamed answer.

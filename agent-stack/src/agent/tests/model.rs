@@ -1,6 +1,7 @@
 //! Models that are busy, refuse, or make things up.
 
 use super::*;
+use axum::Json;
 
 #[tokio::test]
 async fn a_model_that_is_busy_is_asked_again_and_one_that_refuses_is_not() {
@@ -32,6 +33,32 @@ async fn a_model_that_is_busy_is_asked_again_and_one_that_refuses_is_not() {
     assert_eq!(failure(&events).0, FailedPart::Model);
     assert_eq!(bench.asked(), 1);
     bench.stop();
+}
+
+/// Servers differ: with `tool_choice: none` one shows the model the offered tools and another does not, and without it a
+/// model may call a tool in place of planning.
+#[tokio::test]
+async fn the_plan_is_asked_for_in_words_that_name_every_tool_and_with_calls_ruled_out() {
+    let (tell, mut told) = mpsc::unbounded_channel();
+    let model = Router::new().fallback(move |Json(request): Json<Value>| {
+        tell.send(request).unwrap();
+        std::future::ready(StatusCode::BAD_REQUEST)
+    });
+    let bench = Bench::between(model, fakes::gateway(counts(), 0), HASTY, Arc::default()).await;
+    bench.ask(60).await;
+    bench.stop();
+    let request = told.recv().await.unwrap();
+    assert_eq!(request["tool_choice"], "none");
+    let words = request["messages"][0]["content"].as_str().unwrap();
+    let (_, listed) = words.split_once("The offered tools:\n").unwrap();
+    let listed: Vec<Value> = serde_json::from_str(listed).unwrap();
+    let offered = request["tools"].as_array().unwrap();
+    let functions: Vec<_> = offered
+        .iter()
+        .map(|offer| offer["function"].clone())
+        .collect();
+    assert!(!listed.is_empty());
+    assert_eq!(listed, functions);
 }
 
 #[tokio::test]
