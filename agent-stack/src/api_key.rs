@@ -2,11 +2,9 @@
 //! in no error.
 
 use axum::http::HeaderValue;
+use portproof_proto::api_key::{self, NotAKey};
 use std::io;
 use std::path::{Path, PathBuf};
-
-/// Longest key, in bytes.
-const LONGEST: usize = 8 << 10;
 
 /// Why there is no key.
 #[derive(Debug, thiserror::Error)]
@@ -21,12 +19,12 @@ pub enum KeyError {
         source: io::Error,
     },
     /// What is in the file is no key.
-    #[error("`{}` holds no key: it {rule}", path.display())]
+    #[error("`{}` holds no key: {rule}", path.display())]
     NoKey {
         /// The file.
         path: PathBuf,
         /// What it must be like.
-        rule: &'static str,
+        rule: NotAKey,
     },
 }
 
@@ -61,15 +59,9 @@ impl KeyFile {
             source,
         })?;
         let no_key = |rule| KeyError::NoKey { path: path(), rule };
-        let key = text.trim();
-        if key.is_empty() || key.len() > LONGEST {
-            return Err(no_key("must have 1 to 8192 characters"));
-        }
-        if !key.bytes().all(|byte| byte.is_ascii_graphic()) {
-            return Err(no_key("must be one word of printable ASCII"));
-        }
+        let key = api_key::parse(&text).map_err(no_key)?;
         let mut value = HeaderValue::try_from(format!("Bearer {key}"))
-            .map_err(|_| no_key("must be fit for a header"))?;
+            .map_err(|_| no_key(NotAKey::Characters))?;
         value.set_sensitive(true);
         Ok(value)
     }

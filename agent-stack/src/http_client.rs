@@ -1,5 +1,6 @@
 //! The HTTP client of the stack's parts: plain HTTP inside the cluster, no redirects, no proxy, bounded answers.
 
+use crate::authorities::Authorities;
 use bytes::{Bytes, BytesMut};
 use std::time::Duration;
 
@@ -54,21 +55,19 @@ pub fn client(timeout: Duration) -> Result<reqwest::Client, HttpError> {
         .map_err(HttpError::Client)
 }
 
-/// A client for a server outside the stack: with HTTPS it trusts the authorities of the system.
+/// The client for the server at `url`, which may be outside the stack and is then believed on the word of `authorities`.
 ///
 /// # Errors
-/// When the client cannot be set up, for example because the system has no certificates of authorities.
-pub fn outside_client(timeout: Duration) -> Result<reqwest::Client, HttpError> {
-    builder(timeout).build().map_err(HttpError::Client)
-}
-
-/// The client for the server at `url`, which may be outside the stack.
-///
-/// # Errors
-/// When the client cannot be set up.
-pub fn client_for(url: &str, timeout: Duration) -> Result<reqwest::Client, HttpError> {
+/// When the client cannot be set up, for example because a certificate of an authority is none.
+pub fn client_for(
+    url: &str,
+    authorities: &Authorities,
+    timeout: Duration,
+) -> Result<reqwest::Client, HttpError> {
     if url.starts_with("https:") {
-        outside_client(timeout)
+        authorities
+            .build(|| builder(timeout))
+            .map_err(HttpError::Client)
     } else {
         client(timeout)
     }

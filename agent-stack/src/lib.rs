@@ -3,6 +3,7 @@
 pub mod agent;
 pub mod all;
 pub mod api_key;
+pub mod authorities;
 pub mod canary;
 pub mod catalog;
 pub mod cli;

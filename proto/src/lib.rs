@@ -5,6 +5,7 @@
 //! headers, spans and attributes. The crate does no IO and holds no Kubernetes client.
 
 pub mod access;
+pub mod api_key;
 pub mod bundle;
 pub mod canonical;
 pub mod descriptor;

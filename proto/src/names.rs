@@ -61,6 +61,10 @@ pub const CONTROL_TLS_SECRET: &str = "portproof-control-tls";
 
 /// Entry of a Secret that holds the key of an upstream model server.
 pub const UPSTREAM_KEY: &str = "api-key";
+/// Entry of a ConfigMap that holds the authorities that may vouch for an upstream model server, as PEM.
+pub const UPSTREAM_AUTHORITIES: &str = "ca.crt";
+/// Name of the Secret and of the ConfigMap that a run makes for its upstream model server.
+pub const UPSTREAM: &str = "portproof-upstream";
 
 /// A part of the reference stack: its Deployment, its Service and the value of [`PART_LABEL`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -3,6 +3,7 @@
 use super::retry::{Attempts, RetryPolicy};
 use super::words;
 use crate::api_key::{KeyError, KeyFile};
+use crate::authorities::Authorities;
 use crate::http_client::{self, HttpError, read_body};
 use crate::model::openai::{ChatRequest, ChatResponse, Choice};
 use crate::telemetry::{ActiveSpan, SpanKind, TRACEPARENT, Telemetry};
@@ -122,6 +123,8 @@ pub struct ModelEndpoint {
     pub model: String,
     /// Key of the server, where it wants one.
     pub key: Option<KeyFile>,
+    /// Who may vouch for the server, where its URL is one of HTTPS.
+    pub authorities: Authorities,
 }
 
 /// A model that can be asked.
@@ -163,8 +166,10 @@ impl Chat {
             host,
             model,
             key,
+            authorities,
         } = endpoint;
-        let client = http_client::client_for(&url, LIMIT).map_err(ChatError::Client)?;
+        let client =
+            http_client::client_for(&url, &authorities, LIMIT).map_err(ChatError::Client)?;
         let text = format!(
             "{}/v1/chat/completions",
             url.trim_end_matches('/').trim_end_matches("/v1")

@@ -29,6 +29,7 @@ pub use retry::RetryPolicy;
 pub use service::{AgentParts, router};
 
 use crate::api_key::{KeyError, KeyFile};
+use crate::authorities::{Authorities, AuthoritiesError};
 use crate::http_client::HttpError;
 use crate::server::{Server, ServerError};
 use crate::shutdown;
@@ -57,6 +58,9 @@ pub struct AgentArgs {
     /// File with the key of the model server; it is sent as `Authorization: Bearer`.
     #[arg(long, value_name = "FILE", env = "PORTPROOF_MODEL_KEY_FILE")]
     pub model_key_file: Option<PathBuf>,
+    /// PEM file of the authorities that may vouch for the model server; without it the public ones may.
+    #[arg(long, value_name = "FILE", env = "PORTPROOF_MODEL_CA_FILE")]
+    pub model_ca_file: Option<PathBuf>,
     /// MCP endpoint of the tool gateway, for example `http://tool-gateway:8080/mcp`.
     #[arg(long, value_name = "URL")]
     pub gateway_url: String,
@@ -86,6 +90,9 @@ pub enum AgentError {
     /// The key of the model server cannot be used.
     #[error("the key of the model server cannot be used")]
     Key(#[source] KeyError),
+    /// Nobody can say who the model server is.
+    #[error("there are no authorities for the model server")]
+    Authorities(#[source] AuthoritiesError),
     /// The client for the tool gateway cannot be set up.
     #[error("the client for the tool gateway cannot be set up")]
     Client(#[source] HttpError),
@@ -104,6 +111,7 @@ pub async fn run(args: AgentArgs) -> Result<(), AgentError> {
         model_host,
         model,
         model_key_file,
+        model_ca_file,
         gateway_url,
         attempts,
         attempt_timeout,
@@ -120,6 +128,8 @@ pub async fn run(args: AgentArgs) -> Result<(), AgentError> {
             .map(|path| KeyFile::open(&path))
             .transpose()
             .map_err(AgentError::Key)?,
+        authorities: Authorities::of_file(model_ca_file.as_deref())
+            .map_err(AgentError::Authorities)?,
     };
     let chat = Chat::new(endpoint).map_err(AgentError::Model)?;
     let policy = RetryPolicy {

@@ -12,6 +12,7 @@ pub use one_task::TaskFailed;
 pub use stack::{Addresses, Deviations, Options, Ports, Stack, StackError};
 
 use crate::api_key::{KeyError, KeyFile};
+use crate::authorities::{Authorities, AuthoritiesError};
 use crate::interpreter::{Python, Settings};
 use crate::model::Engine;
 use crate::shutdown;
@@ -49,6 +50,14 @@ pub struct AllArgs {
         requires = "upstream"
     )]
     pub model_key_file: Option<PathBuf>,
+    /// PEM file of the authorities that may vouch for that server; without it the public ones may.
+    #[arg(
+        long,
+        value_name = "FILE",
+        env = "PORTPROOF_MODEL_CA_FILE",
+        requires = "upstream"
+    )]
+    pub model_ca_file: Option<PathBuf>,
     /// The Python that programs run in.
     #[arg(long, env = "PYTHON", default_value = "python3")]
     pub python: PathBuf,
@@ -72,6 +81,9 @@ pub enum AllError {
     /// The key of the model server cannot be used.
     #[error("the key of the model server cannot be used")]
     Key(#[source] KeyError),
+    /// Nobody can say who the model server is.
+    #[error("there are no authorities for the model server")]
+    Authorities(#[source] AuthoritiesError),
     /// A role cannot run.
     #[error("the stack cannot run")]
     Stack(#[source] StackError),
@@ -125,12 +137,15 @@ fn options(args: &AllArgs) -> Result<Options, AllError> {
     let launcher = std::env::current_exe().map_err(AllError::Program)?;
     let key = args.model_key_file.as_deref().map(KeyFile::open);
     let key = key.transpose().map_err(AllError::Key)?;
+    let authorities =
+        Authorities::of_file(args.model_ca_file.as_deref()).map_err(AllError::Authorities)?;
     let python = Python::new(Settings::new(launcher, args.python.clone()));
     Ok(Options {
         engine: args.engine,
         model_url: args.upstream.clone(),
         model: args.model.clone(),
         model_key: key,
+        model_authorities: authorities,
         ports: args.ports,
         endpoint: std::env::var(portproof_proto::telemetry::OTLP_ENDPOINT_ENV)
             .ok()

@@ -3,6 +3,7 @@
 use super::fixtures::Fixtures;
 use crate::agent::{self, AgentParts, Chat, ChatError, ModelEndpoint, RetryPolicy};
 use crate::api_key::KeyFile;
+use crate::authorities::Authorities;
 use crate::catalog;
 use crate::gateway::{self, Backends, FixedDocuments, GatewayParts, Registry};
 use crate::http_client::{self, HttpError};
@@ -114,6 +115,8 @@ pub struct Options {
     pub model: String,
     /// Key of that server.
     pub model_key: Option<KeyFile>,
+    /// Who may vouch for it.
+    pub model_authorities: Authorities,
     /// Where the roles listen.
     pub ports: Ports,
     /// OTLP endpoint for spans; without one none leave.
@@ -136,6 +139,7 @@ impl Options {
             model_url: None,
             model: "portproof-planner".to_owned(),
             model_key: None,
+            model_authorities: Authorities::Public,
             ports: Ports::default(),
             endpoint: None,
             cluster_uid: None,
@@ -365,6 +369,7 @@ fn agent_parts(
         host: None,
         model: options.model.clone(),
         key: options.model_key.clone(),
+        authorities: options.model_authorities.clone(),
     })?;
     let parts = AgentParts::new(chat, format!("http://{gateway}/mcp"), telemetry)?;
     Ok(parts.with_policy(options.retries))

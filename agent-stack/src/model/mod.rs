@@ -4,6 +4,7 @@ mod body;
 mod complete;
 mod engine;
 mod error;
+mod listed;
 mod metrics;
 pub mod openai;
 pub mod planner;
@@ -22,6 +23,7 @@ pub use service::{Answers, ModelParts, router};
 pub use upstream::{Upstream, UpstreamError};
 
 use crate::api_key::KeyFile;
+use crate::authorities::Authorities;
 use crate::server::{Server, ServerError};
 use crate::shutdown;
 use crate::telemetry::{Telemetry, TelemetryConfig, TelemetryError};
@@ -50,6 +52,14 @@ pub struct ModelArgs {
         requires = "upstream"
     )]
     pub upstream_key_file: Option<PathBuf>,
+    /// PEM file of the authorities that may vouch for that server; without it the public ones may.
+    #[arg(
+        long,
+        value_name = "FILE",
+        env = "PORTPROOF_UPSTREAM_CA_FILE",
+        requires = "upstream"
+    )]
+    pub upstream_ca_file: Option<PathBuf>,
     /// Port to listen on.
     #[arg(long, default_value_t = HTTP_PORT)]
     pub port: u16,
@@ -82,6 +92,7 @@ pub async fn run(args: ModelArgs) -> Result<(), ModelError> {
         engine,
         upstream,
         upstream_key_file,
+        upstream_ca_file,
         port,
     } = args;
     let shutdown = shutdown::on_signal().map_err(ModelError::Signal)?;
@@ -90,7 +101,11 @@ pub async fn run(args: ModelArgs) -> Result<(), ModelError> {
     let answers = match upstream {
         None => Answers::Engine(engine),
         Some(url) => {
-            let upstream = outside(&url, upstream_key_file.as_deref());
+            let upstream = outside(
+                &url,
+                upstream_key_file.as_deref(),
+                upstream_ca_file.as_deref(),
+            );
             Answers::Upstream(Box::new(upstream.map_err(ModelError::Upstream)?))
         }
     };
@@ -108,8 +123,13 @@ pub async fn run(args: ModelArgs) -> Result<(), ModelError> {
     served
 }
 
-fn outside(url: &str, key: Option<&Path>) -> Result<Upstream, UpstreamError> {
-    let upstream = Upstream::new(url)?;
+fn outside(
+    url: &str,
+    key: Option<&Path>,
+    authorities: Option<&Path>,
+) -> Result<Upstream, UpstreamError> {
+    let authorities = Authorities::of_file(authorities).map_err(UpstreamError::Authorities)?;
+    let upstream = Upstream::new(url, &authorities)?;
     Ok(match key {
         None => upstream,
         Some(path) => upstream.with_key(KeyFile::open(path).map_err(UpstreamError::Key)?),

@@ -131,7 +131,7 @@ async fn requests(State(model): State<Arc<Model>>) -> Json<Value> {
 async fn models(State(model): State<Arc<Model>>, headers: HeaderMap) -> Result<Response, ApiError> {
     match model.route(&headers)? {
         Route::Engine(served) => Ok(Json(served.list()).into_response()),
-        Route::Upstream(upstream) => upstream::relay(upstream.models(None, &headers).await, None),
+        Route::Upstream(upstream) => upstream.list(&headers).await,
     }
 }
 

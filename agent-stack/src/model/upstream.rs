@@ -1,8 +1,10 @@
 //! Forwards to a real OpenAI-compatible server: the request byte for byte, and whatever it answers.
 
 use super::error::ApiError;
+use super::listed::Listed;
 use super::metrics::Tracked;
 use crate::api_key::{KeyError, KeyFile};
+use crate::authorities::{Authorities, AuthoritiesError};
 use crate::http_client::{self, HttpError};
 use crate::telemetry::TRACEPARENT;
 use axum::body::{Body, Bytes};
@@ -45,9 +47,15 @@ pub enum UpstreamError {
     /// There is no key to ask with.
     #[error("there is no key for the upstream server")]
     Key(#[source] KeyError),
+    /// Nobody can say who the server is.
+    #[error("there are no authorities for the upstream server")]
+    Authorities(#[source] AuthoritiesError),
     /// No answer.
     #[error("the upstream server does not answer")]
     Transport(#[source] reqwest::Error),
+    /// An answer that breaks off, or is too large.
+    #[error("the upstream server's answer cannot be read")]
+    Body(#[source] HttpError),
 }
 
 /// A real OpenAI-compatible server.
@@ -57,21 +65,24 @@ pub struct Upstream {
     key: Option<KeyFile>,
     chat: Url,
     models: Url,
+    listed: Listed,
     pseudonym: String,
 }
 
 impl Upstream {
-    /// The server at `base`, the part of the URL before `/v1`.
+    /// The server at `base`, the part of the URL before `/v1`; with HTTPS it is believed on the word of `authorities`.
     ///
     /// # Errors
-    /// When `base` is not an HTTP URL.
-    pub fn new(base: &str) -> Result<Self, UpstreamError> {
-        let client = http_client::client_for(base, LIMIT).map_err(UpstreamError::Client)?;
+    /// When `base` is not an HTTP URL, or an authority's certificate is none.
+    pub fn new(base: &str, authorities: &Authorities) -> Result<Self, UpstreamError> {
+        let client =
+            http_client::client_for(base, authorities, LIMIT).map_err(UpstreamError::Client)?;
         Ok(Self {
             client,
             key: None,
             chat: endpoint(base, "chat/completions")?,
             models: endpoint(base, "models")?,
+            listed: Listed::default(),
             pseudonym: format!("{PSEUDONYM}{}", Uuid::new_v4().simple()),
         })
     }
@@ -96,6 +107,14 @@ impl Upstream {
             sent = sent.header(TRACEPARENT, traceparent);
         }
         self.send(sent, headers).await
+    }
+
+    /// Which models there are. A client that asks in its own name gets its own answer.
+    pub(super) async fn list(&self, headers: &HeaderMap) -> Result<Response, ApiError> {
+        if self.key.is_none() && headers.contains_key(header::AUTHORIZATION) {
+            return relay(self.models(None, headers).await, None);
+        }
+        self.listed.of(self, headers).await
     }
 
     /// Asks which models there are, or about the model `id`.
@@ -195,7 +214,7 @@ pub(super) fn relay(
     Ok(response)
 }
 
-fn passed_back(headers: &HeaderMap) -> HeaderMap {
+pub(super) fn passed_back(headers: &HeaderMap) -> HeaderMap {
     let known = |name: HeaderName| Some((name.clone(), headers.get(name)?.clone()));
     PASSED_BACK.into_iter().filter_map(known).collect()
 }
@@ -245,7 +264,7 @@ mod tests {
 
     #[test]
     fn a_request_that_was_here_before_is_recognised() {
-        let upstream = Upstream::new("http://127.0.0.1:9").unwrap();
+        let upstream = Upstream::new("http://127.0.0.1:9", &Authorities::Public).unwrap();
         let via = |text: &str| {
             let value = text.parse().unwrap();
             upstream.is_loop(&HeaderMap::from_iter([(header::VIA, value)]))

@@ -10,6 +10,8 @@ mod interpreter;
 mod model;
 mod one_process;
 mod operations;
+mod outside;
+mod part;
 mod process;
 mod stack;
 mod tasks;

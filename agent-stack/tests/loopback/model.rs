@@ -1,6 +1,7 @@
 //! Model servers that stand in front of model servers.
 
 use crate::stack::start;
+use agent_stack::authorities::Authorities;
 use agent_stack::http_client;
 use agent_stack::model::{Answers, Engine, ModelParts, Upstream, router};
 use agent_stack::telemetry::Telemetry;
@@ -33,7 +34,7 @@ fn behind() -> Router {
 }
 
 fn front(address: SocketAddr) -> Router {
-    let upstream = Upstream::new(&format!("http://{address}/v1")).unwrap();
+    let upstream = Upstream::new(&format!("http://{address}/v1"), &Authorities::Public).unwrap();
     router(parts("front", Answers::Upstream(Box::new(upstream))))
 }
 

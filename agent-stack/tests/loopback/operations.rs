@@ -1,89 +1,10 @@
 //! A part as an orchestrator runs it: its end after SIGTERM, its log, its metrics.
 
+use crate::part::{Part, client};
 use crate::stack::{TRACE, start};
 use crate::upstream::{KEY, MODEL, key_file, keyed};
-use agent_stack::http_client;
-use rustix::process::{Pid, Signal, kill_process};
-use serde_json::{Value, json};
-use std::net::SocketAddr;
-use std::process::{ExitStatus, Stdio};
-use std::time::Duration;
-use tokio::process::{Child, Command};
+use serde_json::json;
 use tokio_util::sync::CancellationToken;
-
-/// Who waits for this long waits for ever.
-const PATIENCE: Duration = Duration::from_secs(30);
-const SECRET: &str = "Bearer of-bad-news";
-
-/// `agent-stack` as one part, with nothing in its environment but what is given.
-struct Part {
-    process: Child,
-    address: SocketAddr,
-}
-
-impl Part {
-    async fn start(arguments: &[&str], environment: &[(&str, &str)]) -> Self {
-        let address = std::net::TcpListener::bind(("127.0.0.1", 0))
-            .unwrap()
-            .local_addr()
-            .unwrap();
-        let mut process = Command::new(env!("CARGO_BIN_EXE_agent-stack"))
-            .args(arguments)
-            .args(["--port", &address.port().to_string()])
-            .env_clear()
-            .envs(environment.iter().copied())
-            .stderr(Stdio::piped())
-            .kill_on_drop(true)
-            .spawn()
-            .unwrap();
-        while client()
-            .get(format!("http://{address}/livez"))
-            .send()
-            .await
-            .is_err()
-        {
-            assert!(process.try_wait().unwrap().is_none(), "the part ended");
-            tokio::task::yield_now().await;
-        }
-        Self { process, address }
-    }
-
-    /// Status and body of `GET`.
-    async fn get(&self, path: &str) -> (u16, String) {
-        let request = client()
-            .get(format!("http://{}{path}", self.address))
-            .header("authorization", SECRET)
-            .header("traceparent", format!("00-{TRACE}-b7ad6b7169203331-01"));
-        let answer = request.send().await.unwrap();
-        (answer.status().as_u16(), answer.text().await.unwrap())
-    }
-
-    fn terminate(&self) {
-        let pid = self
-            .process
-            .id()
-            .and_then(|id| Pid::from_raw(id.cast_signed()));
-        kill_process(pid.unwrap(), Signal::TERM).unwrap();
-    }
-
-    /// How it ended, and what it logged.
-    async fn end(self) -> (ExitStatus, Vec<Value>) {
-        let ended = tokio::time::timeout(PATIENCE, self.process.wait_with_output());
-        let output = ended.await.unwrap().unwrap();
-        let log = String::from_utf8(output.stderr).unwrap();
-        let lines = log.lines().map(|line| serde_json::from_str(line).unwrap());
-        (output.status, lines.collect())
-    }
-}
-
-/// A client without a pool: every request has a connection of its own.
-fn client() -> reqwest::Client {
-    http_client::builder(PATIENCE)
-        .tls_certs_only([])
-        .pool_max_idle_per_host(0)
-        .build()
-        .unwrap()
-}
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn after_sigterm_a_part_says_that_it_leaves_and_serves_until_its_time_is_over() {

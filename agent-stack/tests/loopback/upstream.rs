@@ -1,18 +1,24 @@
 //! The stack with a model server that is not its own: another name of the model, a key, and a server that says no.
 
+use crate::part::client;
 use crate::stack::{Stack, options, start};
 use agent_stack::agent::{AgentEvent, FailedPart};
 use agent_stack::all::Options;
 use agent_stack::api_key::KeyFile;
+use agent_stack::authorities::Authorities;
 use agent_stack::model::{Answers, Engine, ModelParts, Upstream, router};
 use agent_stack::telemetry::Telemetry;
 use axum::extract::Request;
 use axum::http::{StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse as _, Response};
+use axum::routing::get;
 use axum::{Json, Router};
+use futures::future::join_all;
 use serde_json::json;
 use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use tempfile::NamedTempFile;
 use tokio_util::sync::CancellationToken;
 
@@ -86,7 +92,7 @@ async fn the_relay_asks_with_its_key_and_not_with_that_of_its_client() {
     let (file, other) = (key_file(), NamedTempFile::new().unwrap());
     std::fs::write(other.path(), "sk-of-the-client").unwrap();
     let key = KeyFile::open(file.path()).unwrap();
-    let upstream = Upstream::new(&format!("http://{server}")).unwrap();
+    let upstream = Upstream::new(&format!("http://{server}"), &Authorities::Public).unwrap();
     let with_key = model(Answers::Upstream(Box::new(upstream.clone().with_key(key))));
     let relay = start(with_key, &shutdown).await;
     let client = KeyFile::open(other.path()).unwrap();
@@ -138,5 +144,46 @@ async fn a_key_that_is_gone_is_told_and_nothing_is_asked_without_it() {
         message.contains("there is no key for the model server"),
         "{message}"
     );
+    shutdown.cancel();
+}
+
+/// A server that counts how often it is asked for its models, and shows them only in its second answer.
+fn counting(asked: &Arc<AtomicU32>) -> Router {
+    let asked = Arc::clone(asked);
+    let models = move || {
+        let busy = asked.fetch_add(1, Ordering::SeqCst) == 0;
+        async move {
+            if busy {
+                return StatusCode::TOO_MANY_REQUESTS.into_response();
+            }
+            Json(json!({"object": "list", "data": [{"id": MODEL}]})).into_response()
+        }
+    };
+    Router::new().route("/v1/models", get(models))
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_list_of_models_that_is_asked_for_often_is_asked_of_the_server_once() {
+    let (shutdown, asked) = (CancellationToken::new(), Arc::default());
+    let server = start(counting(&asked), &shutdown).await;
+    let upstream = Upstream::new(&format!("http://{server}"), &Authorities::Public).unwrap();
+    let relay = start(model(Answers::Upstream(Box::new(upstream))), &shutdown).await;
+    let client = client();
+    let list = || client.get(format!("http://{relay}/v1/models"));
+    let refused = list().send().await.unwrap();
+    assert_eq!(refused.status(), StatusCode::TOO_MANY_REQUESTS);
+    let answers = join_all((0..100).map(|_| list().send())).await;
+    for answer in answers {
+        let answer = answer.unwrap();
+        assert_eq!(answer.headers()[header::CONTENT_TYPE], "application/json");
+        let models: serde_json::Value = answer.json().await.unwrap();
+        assert_eq!(models["data"][0]["id"], MODEL);
+    }
+    assert_eq!(asked.load(Ordering::SeqCst), 2);
+    for _ in 0..2 {
+        let own = list().header(header::AUTHORIZATION, "Bearer of-the-client");
+        assert_eq!(own.send().await.unwrap().status(), StatusCode::OK);
+    }
+    assert_eq!(asked.load(Ordering::SeqCst), 4);
     shutdown.cancel();
 }

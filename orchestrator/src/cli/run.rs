@@ -4,6 +4,7 @@ use super::lab::kept_logs;
 use super::live::Live;
 use super::printer::Printer;
 use super::{block_on, write_reports};
+use crate::cluster::UpstreamAccess;
 use crate::exit::Exit;
 use crate::lab::build::cache_directory;
 use crate::lab::{LabMaterial, image};
@@ -11,7 +12,7 @@ use crate::provider::existing::{self, AllowedContexts, Binding};
 use crate::provider::{ImagePullPolicy, Resolved, lab};
 use crate::report::ExitPolicy;
 use crate::run::directory::DEFAULT_ROOT;
-use crate::run::{RunEnd, RunError, RunRequest};
+use crate::run::{RunEnd, RunError, RunRequest, upstream};
 use crate::scenario::{ClusterSource, LabGateway, Scenario};
 use crate::verify::Role;
 use clap::Args;
@@ -57,12 +58,15 @@ impl Run {
     }
 
     fn run_scenario(self, scenario: Scenario, printer: &Printer) -> Exit {
-        let sources = match self.sources(&scenario, printer) {
-            Ok(sources) => sources,
+        let made_ready = access(&scenario, printer)
+            .and_then(|access| Ok((access, self.sources(&scenario, printer)?)));
+        let (upstream, sources) = match made_ready {
+            Ok(ready) => ready,
             Err(exit) => return exit,
         };
         let request = RunRequest {
             scenario,
+            upstream,
             runs: self.runs,
             image: sources.image.clone(),
             policy: ExitPolicy {
@@ -152,6 +156,14 @@ impl Run {
                 error.exit()
             })
     }
+}
+
+/// What lets the stack in at its model server; nothing is built for a run whose model could not be asked.
+fn access(scenario: &Scenario, printer: &Printer) -> Result<UpstreamAccess, Exit> {
+    upstream::read(scenario.stack.upstream.as_ref()).map_err(|error| {
+        printer.error(&error, Some(error.hint()));
+        Exit::Usage
+    })
 }
 
 /// What stands in the way of a lab is told before anything is built for it.

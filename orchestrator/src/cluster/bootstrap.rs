@@ -4,6 +4,7 @@ mod access;
 mod diagnosis;
 mod manifests;
 mod ready;
+mod upstream;
 
 use super::create::create;
 use super::{Cluster, ClusterError};
@@ -14,8 +15,17 @@ pub use manifests::Bootstrap;
 use manifests::objects;
 use serde_json::Value;
 use std::time::Duration;
+pub use upstream::UpstreamAccess;
 
-/// Creates namespace, access rights, certificates and the control agent, each written to the ledger first, and waits
+/// What the namespace of a run holds that nobody else may know.
+pub struct Secrets<'a> {
+    /// Certificate and key of the control agent.
+    pub agent: &'a Credentials,
+    /// What lets the stack in at its model server.
+    pub upstream: &'a UpstreamAccess,
+}
+
+/// Creates namespace, access rights, secrets and the control agent, each written to the ledger first, and waits
 /// until the agent's pod is ready.
 ///
 /// Gives back the name of the pod.
@@ -27,10 +37,10 @@ pub async fn bootstrap(
     cluster: &Cluster,
     ledger: &Ledger,
     plan: &Bootstrap,
-    credentials: &Credentials,
+    secrets: &Secrets<'_>,
     deadline: Duration,
 ) -> Result<String, ClusterError> {
-    for object in objects(plan, credentials) {
+    for object in objects(plan, secrets) {
         create(cluster, ledger, object).await?;
     }
     ready::control_pod(cluster, &plan.namespace, deadline).await

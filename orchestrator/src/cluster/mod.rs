@@ -13,7 +13,9 @@ mod forward;
 mod object;
 mod ownership;
 
-pub use bootstrap::{Bootstrap, Reach, bootstrap, control_grants, control_rights};
+pub use bootstrap::{
+    Bootstrap, Reach, Secrets, UpstreamAccess, bootstrap, control_grants, control_rights,
+};
 pub use cleanup::{CleanupReport, Left, begin_cleanup, cleanup};
 pub use connect::{Cluster, ClusterAccess};
 pub use create::create;

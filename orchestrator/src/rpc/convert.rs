@@ -6,7 +6,7 @@ mod traffic;
 
 use super::request::{
     AgentDescription, Fault, GatewayAddress, ImportReport, ProvisionProgress, StackPlan,
-    TeardownReport,
+    TeardownReport, UpstreamPlan,
 };
 use crate::verify::evidence::{ImportOutcome, ImportedObject, SplitChange};
 use portproof_proto::canonical::Digest;
@@ -41,10 +41,8 @@ pub(super) fn provision_request(plan: &StackPlan) -> v1::ProvisionRequest {
             runtime_class: plan.runtime_class.clone(),
         }),
         model: Some(v1::ModelSpec {
-            upstream: plan.model_upstream.clone(),
+            upstream: plan.upstream.clone().map(upstream),
             split: Some(split(plan.split)),
-            upstream_model: plan.model_name.clone(),
-            ..v1::ModelSpec::default()
         }),
         faults: plan
             .faults
@@ -61,6 +59,15 @@ pub(super) fn provision_request(plan: &StackPlan) -> v1::ProvisionRequest {
 
 const fn split((stable, canary): (u32, u32)) -> v1::TrafficSplit {
     v1::TrafficSplit { stable, canary }
+}
+
+fn upstream(plan: UpstreamPlan) -> v1::Upstream {
+    v1::Upstream {
+        url: plan.url,
+        model: plan.model.unwrap_or_default(),
+        key_secret: plan.key_secret.unwrap_or_default(),
+        authorities_config_map: plan.authorities_config_map.unwrap_or_default(),
+    }
 }
 
 const fn fault(fault: Fault) -> v1::Fault {

@@ -19,7 +19,7 @@ pub use pki::{Credentials, PkiError, RunAuthority};
 pub use relay::Relay;
 pub use request::{
     AgentDescription, EgressProbePlan, Fault, GatewayAddress, ImportReport, LoadPlan,
-    ProvisionProgress, StackPlan, TaskOrder, TeardownReport,
+    ProvisionProgress, StackPlan, TaskOrder, TeardownReport, UpstreamPlan,
 };
 pub use spans::SpanStore;
 

@@ -59,16 +59,27 @@ pub struct StackPlan {
     pub hostname: String,
     /// RuntimeClass of the interpreter.
     pub runtime_class: String,
-    /// OpenAI-compatible server to forward to; empty for the reference planner.
-    pub model_upstream: String,
-    /// Model the agent asks that server for; empty for the name of the reference planner.
-    pub model_name: String,
+    /// Model server to forward to; `None` for the reference planner.
+    pub upstream: Option<UpstreamPlan>,
     /// Weights (stable, canary) to begin with.
     pub split: (u32, u32),
     /// Deviations put in on purpose.
     pub faults: Vec<Fault>,
     /// Time for everything to become ready.
     pub deadline: Duration,
+}
+
+/// An OpenAI-compatible model server outside the stack.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UpstreamPlan {
+    /// Its URL.
+    pub url: String,
+    /// Model the agent asks it for; `None` for the name of the reference planner.
+    pub model: Option<String>,
+    /// Secret with its key, where it wants one.
+    pub key_secret: Option<String>,
+    /// ConfigMap with its authorities, where they are not the public ones.
+    pub authorities_config_map: Option<String>,
 }
 
 /// How far provisioning has come.

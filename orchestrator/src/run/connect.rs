@@ -5,7 +5,9 @@ use super::event::EventKind;
 use super::id::RunId;
 use super::plan::RunPlan;
 use super::session::{Session, Sessions};
-use crate::cluster::{Bootstrap, Cluster, ClusterError, bootstrap as bootstrap_cluster, dial_pod};
+use crate::cluster::{
+    Bootstrap, Cluster, ClusterError, Secrets, bootstrap as bootstrap_cluster, dial_pod,
+};
 use crate::ledger::{FORMAT, Ledger, LedgerCluster, LedgerError, LedgerHeader};
 use crate::provider::{self, ProviderError, Resolved};
 use crate::rpc::{self, AgentDescription, Credentials, PkiError, RpcError, RunAuthority};
@@ -155,8 +157,11 @@ async fn open(
         image_pull_policy: reached.resolved.image_pull_policy.to_string(),
         began: Timestamp::now(),
     };
-    let server = authority.server(role.as_str())?;
-    let pod = bootstrap_cluster(cluster, ledger, &bootstrap, &server, CONTROL_DEADLINE).await?;
+    let secrets = Secrets {
+        agent: &authority.server(role.as_str())?,
+        upstream: &plan.upstream,
+    };
+    let pod = bootstrap_cluster(cluster, ledger, &bootstrap, &secrets, CONTROL_DEADLINE).await?;
     let dial = dial_pod(cluster, &bootstrap.namespace, &pod, names::CONTROL_PORT);
     let failed = |source| ConnectError::Agent {
         role: role.clone(),

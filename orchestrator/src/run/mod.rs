@@ -14,7 +14,9 @@ mod plan;
 mod session;
 mod steps;
 mod trace_id;
+pub mod upstream;
 
+use crate::cluster::UpstreamAccess;
 use crate::exit::Exit;
 use crate::provider::Resolved;
 use crate::report::{self, ExitPolicy};
@@ -41,6 +43,8 @@ pub struct RunRequest {
     pub runs: PathBuf,
     /// Full name of the stack's image, tag included.
     pub image: String,
+    /// What lets the stack in at the model server of the scenario.
+    pub upstream: UpstreamAccess,
     /// What else than a MUST fails the run.
     pub policy: ExitPolicy,
 }
@@ -94,6 +98,7 @@ pub async fn run(
         run,
         scenario: request.scenario,
         image: request.image,
+        upstream: request.upstream,
     };
     let executor = Executor {
         plan,

@@ -1,6 +1,7 @@
 //! What a run sets out to do: its id, its scenario, its image.
 
 use super::id::RunId;
+use crate::cluster::UpstreamAccess;
 use crate::rpc;
 use crate::scenario::{Fault, Scenario};
 use crate::verify::Role;
@@ -11,6 +12,8 @@ pub(super) struct RunPlan {
     pub scenario: Scenario,
     /// Full name of the stack's image, tag included.
     pub image: String,
+    /// What lets the stack in at the model server of the scenario.
+    pub upstream: UpstreamAccess,
 }
 
 impl RunPlan {

@@ -4,6 +4,7 @@ mod actions;
 mod order;
 mod stack;
 mod steps;
+mod upstream;
 mod value;
 
 use super::file::{API_VERSION, File, KIND};

@@ -121,6 +121,20 @@ pub(super) struct Model {
     pub upstream: Option<At<String>>,
     /// Model to ask that server for, for example `qwen3-8b`.
     pub name: Option<At<String>>,
+    /// Where the key of that server is; it never stands in this file.
+    pub key: Option<At<Key>>,
+    /// PEM file of the authorities that may vouch for that server, relative to this file. Default: the public ones.
+    pub authorities: Option<At<String>>,
+}
+
+/// Where a key is; exactly one member.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(super) struct Key {
+    /// Environment variable of `portproof`.
+    pub env: Option<At<String>>,
+    /// File, relative to this one.
+    pub file: Option<At<String>>,
 }
 
 /// One deviation put in on purpose.

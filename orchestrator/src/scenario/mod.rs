@@ -12,8 +12,8 @@ mod schema;
 mod syntax;
 
 pub use model::{
-    Action, CanaryPlan, ClusterSource, Fault, LabGateway, PlannedFault, RollbackPlan, Scenario,
-    Stack, Step, Task,
+    Action, CanaryPlan, ClusterSource, Fault, KeySource, LabGateway, PlannedFault, RollbackPlan,
+    Scenario, Stack, Step, Task, Upstream,
 };
 pub use problem::{Problem, ScenarioError};
 pub use schema::schema;

@@ -98,12 +98,32 @@ impl LabGateway {
 pub struct Stack {
     /// RuntimeClass of the interpreter's pod.
     pub runtime_class: String,
-    /// URL of an OpenAI-compatible server; `None` for the reference planner.
-    pub model_upstream: Option<String>,
-    /// Model the agent asks that server for.
-    pub model_name: Option<String>,
+    /// The model server to forward to; `None` for the reference planner.
+    pub upstream: Option<Upstream>,
     /// Directories of the fixtures, tools first.
     pub fixtures: Vec<PathBuf>,
+}
+
+/// An OpenAI-compatible model server outside the stack.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Upstream {
+    /// Its URL.
+    pub url: String,
+    /// Model the agent asks it for; `None` for the name of the reference planner.
+    pub model: Option<String>,
+    /// Where its key is, where it wants one.
+    pub key: Option<KeySource>,
+    /// PEM file of the authorities that may vouch for it; `None` for the public ones.
+    pub authorities: Option<PathBuf>,
+}
+
+/// Where a secret of the user is. It stands in no scenario.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum KeySource {
+    /// In this environment variable.
+    Environment(String),
+    /// In this file.
+    File(PathBuf),
 }
 
 /// A deviation of the stack or of the carry that some check must notice.

@@ -210,6 +210,8 @@ fn each_problem_of_an_action_is_said_in_one_line() {
 fn each_problem_of_clusters_stack_and_faults_is_said_in_one_line() {
     let clusters = "a: {lab: {gateway: traefik}}";
     let faults = |text: &str| lines("  steps:\n", &format!("  {text}\n  steps:\n"));
+    let sandbox = "sandbox: {runtimeClass: gvisor}";
+    let model = |members: &str| lines(sandbox, &format!("model: {{{members}}}"));
     let problems: Vec<_> = [
         lines("apiVersion: portproof.dev/v1alpha1", "apiVersion: v2"),
         lines("kind: Scenario", "kind: Test"),
@@ -223,11 +225,14 @@ fn each_problem_of_clusters_stack_and_faults_is_said_in_one_line() {
         ),
         lines(clusters, "a: {lab: {gateway: nginx}}"),
         lines(clusters, "a: {existing: {context: '', gatewayClass: g}}"),
-        lines(
-            "sandbox: {runtimeClass: gvisor}",
-            "model: {upstream: 'models.example'}",
-        ),
-        lines("sandbox: {runtimeClass: gvisor}", "model: {name: qwen3-8b}"),
+        model("upstream: 'models.example'"),
+        model("name: qwen3-8b, key: {env: KEY}, authorities: ca.pem"),
+        model("upstream: 'https://user:secret@models.example'"),
+        model("upstream: 'https://models.example/v1?key=secret'"),
+        model("upstream: 'http://models.example', authorities: ca.pem"),
+        model("upstream: 'https://models.example', key: {}"),
+        model("upstream: 'https://models.example', key: {env: KEY, file: key}"),
+        model("upstream: 'https://models.example', key: {env: ''}, authorities: ''"),
         faults("faults: [{fault: cosmic-ray, on: [a]}]"),
         faults("faults: [{fault: tool-hidden, on: [c]}]"),
         faults("faults: [{fault: tool-hidden, on: [a]}, {fault: tool-hidden, on: [b]}]"),

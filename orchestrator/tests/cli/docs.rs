@@ -21,11 +21,16 @@ fn document(name: &str) -> String {
 
 /// The blocks of a document that show a terminal.
 fn consoles(text: &str) -> Vec<Vec<&str>> {
+    blocks(text, "```console")
+}
+
+/// The blocks of a document that begin with this line.
+fn blocks<'a>(text: &'a str, first: &str) -> Vec<Vec<&'a str>> {
     let mut blocks: Vec<Vec<&str>> = Vec::new();
     let mut inside = false;
     for line in text.lines() {
         match line {
-            "```console" => {
+            line if line == first => {
                 inside = true;
                 blocks.push(Vec::new());
             }
@@ -166,6 +171,28 @@ fn commands_that_cannot_be_typed_are_noticed() {
     assert!(refused("portproof run x.yaml --fast", false).is_some());
     assert!(refused("portproof cleanup", false).is_some());
     assert_eq!(refused("portproof cleanup", true), None);
+}
+
+/// A piece of a scenario, put in where the rehearsal has its like, makes a scenario again.
+#[test]
+fn every_piece_of_a_scenario_in_the_documents_is_one() {
+    let rehearsal =
+        std::fs::read_to_string(repository().join("scenarios/level2/rehearsal.yaml")).unwrap();
+    let texts = DOCUMENTS.map(document);
+    let pieces = texts.iter().flat_map(|text| blocks(text, "```yaml"));
+    let mut checked = 0;
+    for piece in pieces {
+        let first = format!("{}\n", piece[0]);
+        assert!(rehearsal.contains(&first), "{piece:?}");
+        let text = rehearsal.replacen(&first, &format!("{}\n", piece.join("\n")), 1);
+        let read = scenario::load(Path::new("x.yaml"), &text);
+        assert!(
+            read.is_ok_and(|scenario| scenario.stack.upstream.is_some()),
+            "{piece:?}"
+        );
+        checked += 1;
+    }
+    assert!(checked > 0);
 }
 
 /// Where a path that a document names may begin.

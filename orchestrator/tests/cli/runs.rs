@@ -233,6 +233,30 @@ fn what_is_said_of_runs_that_cannot_begin() {
 }
 
 #[test]
+fn a_run_whose_model_could_not_be_asked_does_not_begin() {
+    let directory = tempfile::tempdir().unwrap();
+    std::fs::write(directory.path().join("two-words"), "sk secret").unwrap();
+    let mut said = String::new();
+    for access in [
+        "key: {env: PORTPROOF_TEST_ABSENT}",
+        "key: {file: absent}",
+        "key: {file: two-words}",
+        "authorities: two-words",
+    ] {
+        write_existing(directory.path(), "absent");
+        let file = directory.path().join("x.yaml");
+        let model =
+            format!("  stack:\n    model: {{upstream: 'https://models.example', {access}}}\n");
+        let text = std::fs::read_to_string(&file).unwrap();
+        std::fs::write(&file, text.replace("  stack:\n", &model)).unwrap();
+        let ran = portproof(directory.path(), ["run", "x.yaml", "--image", "x:1"]);
+        writeln!(said, "--- {access}\n{}", ran.all()).unwrap();
+    }
+    assert!(!directory.path().join("runs").exists());
+    insta::assert_snapshot!(said);
+}
+
+#[test]
 fn what_is_said_of_kubeconfigs_that_cannot_be_used() {
     let directory = tempfile::tempdir().unwrap();
     std::fs::create_dir(directory.path().join("folder")).unwrap();

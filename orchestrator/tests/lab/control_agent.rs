@@ -6,8 +6,8 @@ use crate::scenarios::repository;
 use futures::FutureExt as _;
 use jiff::Timestamp;
 use portproof::cluster::{
-    Bootstrap, Cluster, ClusterAccess, ClusterError, ObjectId, bootstrap, cleanup, dial_pod,
-    find_runs,
+    Bootstrap, Cluster, ClusterAccess, ClusterError, ObjectId, Secrets, UpstreamAccess, bootstrap,
+    cleanup, dial_pod, find_runs,
 };
 use portproof::lab::paths::LabPaths;
 use portproof::ledger::{self, FORMAT, Ledger, LedgerHeader};
@@ -69,8 +69,11 @@ impl Run {
             image_pull_policy: "Never".to_owned(),
             began: Timestamp::now(),
         };
-        let server = self.authority.server(role).unwrap();
-        bootstrap(&self.cluster, &self.ledger, &plan, &server, DEADLINE).await
+        let secrets = Secrets {
+            agent: &self.authority.server(role).unwrap(),
+            upstream: &UpstreamAccess::default(),
+        };
+        bootstrap(&self.cluster, &self.ledger, &plan, &secrets, DEADLINE).await
     }
 
     /// Bootstraps and speaks to the agent.

@@ -10,6 +10,7 @@ mod hostile;
 mod killed;
 mod labels;
 mod operations;
+mod outside_model;
 mod own_lab;
 mod rights;
 mod rollout;

@@ -1,6 +1,7 @@
 //! A model and a tool gateway that do what a test says.
 
 use crate::agent::{AgentEvent, AgentParts, Chat, ModelEndpoint, RetryPolicy, TaskRequest, router};
+use crate::authorities::Authorities;
 use crate::model::openai::{ChatRequest, ChatResponse, Choice, Message, Role, Usage};
 use crate::telemetry::{Capture, resource};
 use crate::{http_client, server};
@@ -216,6 +217,7 @@ impl Bench {
         let shutdown = CancellationToken::new();
         let capture = Capture::new(&resource("agent", |_| None));
         let chat = Chat::new(ModelEndpoint {
+            authorities: Authorities::Public,
             url: format!("http://{}", serve(model, &shutdown).await),
             host: None,
             model: "m".into(),

@@ -1,7 +1,7 @@
 //! A stack specification, checked: what comes after it cannot fail for a reason the caller wrote.
 
 use crate::control::home::Home;
-use portproof_proto::v1::{Fault, ModelSpec, StackSpec, TrafficSplit};
+use portproof_proto::v1::{self, Fault, StackSpec, TrafficSplit};
 use std::collections::BTreeSet;
 
 /// Largest weight Gateway API allows.
@@ -24,9 +24,6 @@ pub(crate) enum PlanError {
     /// The upstream is no URL of an HTTP server.
     #[error("the upstream `{upstream}` is not an http(s) URL")]
     Upstream { upstream: String },
-    /// Something that only a server outside the stack can have.
-    #[error("the stack specification has `{member}` and no `model.upstream`")]
-    NoUpstream { member: &'static str },
     /// A fault this agent does not know.
     #[error("there is no fault number {number}")]
     Fault { number: i32 },
@@ -56,6 +53,8 @@ pub(crate) struct Upstream {
     pub(crate) model: Option<String>,
     /// Secret with its key, where it wants one.
     pub(crate) key_secret: Option<String>,
+    /// ConfigMap with its authorities, where they are not the public ones.
+    pub(crate) authorities: Option<String>,
 }
 
 /// The deviations asked for.
@@ -119,7 +118,7 @@ impl Plan {
                 .ok_or(PlanError::Port { port })?,
             hostname: present(gateway.hostname, "gateway.hostname")?,
             runtime_class: present(sandbox.runtime_class, "sandbox.runtime_class")?,
-            upstream: upstream(model)?,
+            upstream: model.upstream.map(upstream).transpose()?,
             split: check_split(split)?,
             faults: Faults::check(&spec.faults)?,
         })
@@ -153,28 +152,17 @@ fn pull_policy(asked: String) -> String {
     }
 }
 
-fn upstream(spec: ModelSpec) -> Result<Option<Upstream>, PlanError> {
-    let url = spec.upstream;
+fn upstream(spec: v1::Upstream) -> Result<Upstream, PlanError> {
     let given = |text: String| Some(text).filter(|text| !text.is_empty());
-    let (model, key_secret) = (given(spec.upstream_model), given(spec.upstream_key_secret));
-    if url.is_empty() {
-        let members = [
-            (model.is_some(), "model.upstream_model"),
-            (key_secret.is_some(), "model.upstream_key_secret"),
-        ];
-        return match members.into_iter().find(|(there, _)| *there) {
-            Some((_, member)) => Err(PlanError::NoUpstream { member }),
-            None => Ok(None),
-        };
-    }
-    match port(&url) {
-        Some(port) => Ok(Some(Upstream {
-            url,
+    match port(&spec.url) {
+        Some(port) => Ok(Upstream {
+            url: spec.url,
             port,
-            model,
-            key_secret,
-        })),
-        None => Err(PlanError::Upstream { upstream: url }),
+            model: given(spec.model),
+            key_secret: given(spec.key_secret),
+            authorities: given(spec.authorities_config_map),
+        }),
+        None => Err(PlanError::Upstream { upstream: spec.url }),
     }
 }
 

@@ -1,8 +1,8 @@
 //! Deployments and Services of the parts.
 
 mod arguments;
-mod key;
 mod pod;
+mod upstream;
 
 pub(super) use arguments::{agent_arguments, arguments};
 

@@ -1,6 +1,6 @@
 //! The bootstrap objects as data, in the order of their creation.
 
-use super::access;
+use super::{Secrets, access};
 use crate::rpc::Credentials;
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
@@ -31,10 +31,12 @@ pub struct Bootstrap {
 }
 
 /// Every object, in the order of its creation.
-pub(super) fn objects(plan: &Bootstrap, credentials: &Credentials) -> Vec<Value> {
+pub(super) fn objects(plan: &Bootstrap, secrets: &Secrets<'_>) -> Vec<Value> {
     let mut objects = vec![namespace(plan)];
     objects.extend(rights(plan));
-    objects.extend([secret(plan, credentials), service(plan), deployment(plan)]);
+    objects.push(secret(plan, secrets.agent));
+    objects.extend(secrets.upstream.objects(plan));
+    objects.extend([service(plan), deployment(plan)]);
     objects
 }
 
@@ -81,7 +83,7 @@ fn pod_labels(plan: &Bootstrap) -> Value {
     labels
 }
 
-fn namespaced(plan: &Bootstrap, name: &str) -> Value {
+pub(super) fn namespaced(plan: &Bootstrap, name: &str) -> Value {
     json!({"name": name, "namespace": plan.namespace, "labels": labels(plan)})
 }
 
@@ -218,6 +220,7 @@ fn container(plan: &Bootstrap) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cluster::UpstreamAccess;
 
     fn plan() -> Bootstrap {
         Bootstrap {
@@ -232,18 +235,54 @@ mod tests {
     }
 
     fn all() -> Vec<Value> {
+        with(&UpstreamAccess::default())
+    }
+
+    fn with(upstream: &UpstreamAccess) -> Vec<Value> {
         let pem = |what: &str| format!("-----{what}-----");
         let credentials = Credentials {
             authority: pem("ca"),
             certificate: pem("cert"),
             key: pem("key"),
         };
-        objects(&plan(), &credentials)
+        let secrets = Secrets {
+            agent: &credentials,
+            upstream,
+        };
+        objects(&plan(), &secrets)
     }
 
     #[test]
     fn the_bootstrap_objects_are_the_reviewed_ones() {
         insta::assert_json_snapshot!(all());
+    }
+
+    #[test]
+    fn key_and_authorities_of_the_model_server_are_there_before_the_agent() {
+        let access = UpstreamAccess {
+            key: Some("sk-one".into()),
+            authorities: Some("-----ca-----".into()),
+        };
+        let objects = with(&access);
+        assert_eq!(objects.len(), all().len() + 2);
+        let there: Vec<_> = objects
+            .iter()
+            .filter(|object| object["metadata"]["name"] == names::UPSTREAM)
+            .map(|object| (&object["kind"], &object["data"]))
+            .collect();
+        let (key, authorities) = (
+            json!({"api-key": "c2stb25l"}),
+            json!({"ca.crt": "-----ca-----"}),
+        );
+        assert_eq!(
+            there,
+            [
+                (&json!("Secret"), &key),
+                (&json!("ConfigMap"), &authorities)
+            ]
+        );
+        assert_eq!(objects.last(), all().last());
+        assert!(!format!("{access:?}").contains("sk-one"));
     }
 
     #[test]

@@ -163,8 +163,12 @@ async fn attempt(api: &Api) -> Attempt {
         began: Timestamp::UNIX_EPOCH,
     };
     let credentials = RunAuthority::new("r1").unwrap().server("a").unwrap();
+    let secrets = Secrets {
+        agent: &credentials,
+        upstream: &UpstreamAccess::default(),
+    };
     let minute = Duration::from_mins(1);
-    let outcome = bootstrap(&cluster, &ledger, &plan, &credentials, minute).await;
+    let outcome = bootstrap(&cluster, &ledger, &plan, &secrets, minute).await;
     let left = read(&path).unwrap().outstanding(CLUSTER).into_iter();
     Attempt {
         outcome,

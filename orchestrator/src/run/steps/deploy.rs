@@ -1,8 +1,9 @@
 //! `deploy`: the reference stack, on every cluster side by side.
 
 use super::{Bench, StepError};
-use crate::rpc::{ProvisionProgress, StackPlan};
+use crate::rpc::{ProvisionProgress, StackPlan, UpstreamPlan};
 use crate::run::carried::Carried;
+use crate::run::plan::RunPlan;
 use crate::run::session::Session;
 use crate::verify::Role;
 use std::time::Duration;
@@ -40,8 +41,7 @@ async fn provision(
         gateway_port: GATEWAY_PORT,
         hostname: format!("{}.portproof.internal", bench.plan.run),
         runtime_class: stack.runtime_class.clone(),
-        model_upstream: stack.model_upstream.clone().unwrap_or_default(),
-        model_name: stack.model_name.clone().unwrap_or_default(),
+        upstream: upstream(bench.plan),
         split: STABLE_ONLY,
         faults: bench.plan.agent_faults(&session.role),
         deadline,
@@ -63,4 +63,16 @@ async fn provision(
         ),
     );
     Ok(())
+}
+
+/// The model server outside the stack, with the names of what was made for it at bootstrap.
+fn upstream(plan: &RunPlan) -> Option<UpstreamPlan> {
+    let upstream = plan.scenario.stack.upstream.as_ref()?;
+    let access = &plan.upstream;
+    Some(UpstreamPlan {
+        url: upstream.url.clone(),
+        model: upstream.model.clone(),
+        key_secret: access.key_secret().map(str::to_owned),
+        authorities_config_map: access.authorities_config_map().map(str::to_owned),
+    })
 }

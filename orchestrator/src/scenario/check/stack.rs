@@ -3,7 +3,7 @@
 use super::super::file::{self, Cluster, Existing, Expect, FaultEntry};
 use super::super::model::{ClusterSource, PlannedFault, Stack};
 use super::super::place::{At, Place};
-use super::{Context, Problems, value};
+use super::{Context, Problems, upstream, value};
 use crate::verify::{Role, catalogue};
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -91,38 +91,11 @@ pub(super) fn stack(given: &file::Stack, context: &Context<'_>, problems: &mut P
             || DEFAULT_RUNTIME_CLASS.to_owned(),
             |class| value::text(class, "the RuntimeClass", problems),
         ),
-        model_upstream: given
-            .model
-            .upstream
-            .as_ref()
-            .map(|url| upstream(url, problems)),
-        model_name: model_name(&given.model, problems),
+        upstream: upstream::check(&given.model, context.directory, problems),
         fixtures: fixtures
             .map(|path| value::path(path, context.directory, problems))
             .collect(),
     }
-}
-
-/// The reference planner has a name of its own, so another one needs a server that knows it.
-fn model_name(given: &file::Model, problems: &mut Problems) -> Option<String> {
-    let name = given.name.as_ref()?;
-    if given.upstream.is_none() {
-        let what = format!("no server is given that has the model `{}`", name.value());
-        problems.add(name.place(), what, "write its URL as `upstream`");
-    }
-    Some(value::text(name, "the name of the model", problems))
-}
-
-fn upstream(url: &At<String>, problems: &mut Problems) -> String {
-    let web = url
-        .value()
-        .parse::<http::Uri>()
-        .is_ok_and(|uri| matches!(uri.scheme_str(), Some("http" | "https")));
-    if !web {
-        let what = format!("`{}` is not the URL of a model server", url.value());
-        problems.add(url.place(), what, "write for example `http://models.example:8000/v1`, or `null` for the reference planner");
-    }
-    url.value().clone()
 }
 
 pub(super) fn faults(

@@ -1,12 +1,24 @@
 //! What a specification may say, and where it goes.
 
 use super::*;
+use portproof_proto::v1::Upstream;
+
+fn vllm() -> Upstream {
+    Upstream {
+        url: "http://vllm.models:8000".into(),
+        ..Upstream::default()
+    }
+}
+
+fn with_upstream(upstream: Upstream) -> Vec<Value> {
+    let mut spec = spec(&[]);
+    spec.model.as_mut().unwrap().upstream = Some(upstream);
+    all_objects(&Plan::check(spec, home()).unwrap())
+}
 
 #[test]
 fn an_upstream_is_passed_on_and_may_be_reached() {
-    let mut spec = spec(&[]);
-    spec.model.as_mut().unwrap().upstream = "http://vllm.models:8000".into();
-    let objects = all_objects(&Plan::check(spec, home()).unwrap());
+    let objects = with_upstream(vllm());
     let arguments = &pod(&objects, Part::ModelCanary)["containers"][0]["args"];
     assert_eq!(
         *arguments,
@@ -29,12 +41,11 @@ fn an_upstream_is_passed_on_and_may_be_reached() {
 
 #[test]
 fn the_name_of_the_model_goes_to_the_agent_and_the_key_to_the_model_servers_alone() {
-    let mut spec = spec(&[]);
-    let model = spec.model.as_mut().unwrap();
-    model.upstream = "http://vllm.models:8000".into();
-    model.upstream_model = "qwen3-8b".into();
-    model.upstream_key_secret = "vllm-key".into();
-    let objects = all_objects(&Plan::check(spec, home()).unwrap());
+    let objects = with_upstream(Upstream {
+        model: "qwen3-8b".into(),
+        key_secret: "vllm-key".into(),
+        ..vllm()
+    });
     let agent = pod(&objects, Part::Agent)["containers"][0]["args"]
         .as_array()
         .unwrap();
@@ -51,13 +62,40 @@ fn the_name_of_the_model_goes_to_the_agent_and_the_key_to_the_model_servers_alon
         json!("/etc/portproof/upstream/api-key")
     ]));
     assert_eq!(
-        model["volumes"][1]["secret"],
-        json!({"secretName": "vllm-key", "defaultMode": 0o440, "items": [{"key": "api-key", "path": "api-key"}]})
+        model["volumes"][1]["projected"],
+        json!({"defaultMode": 0o440, "sources": [{"secret": {"name": "vllm-key", "items": [{"key": "api-key", "path": "api-key"}]}}]})
     );
     assert_eq!(
         model["containers"][0]["volumeMounts"][1],
-        json!({"name": "upstream-key", "mountPath": "/etc/portproof/upstream", "readOnly": true})
+        json!({"name": "upstream", "mountPath": "/etc/portproof/upstream", "readOnly": true})
     );
+}
+
+#[test]
+fn the_authorities_of_an_upstream_lie_beside_its_key() {
+    let objects = with_upstream(Upstream {
+        key_secret: "vllm-key".into(),
+        authorities_config_map: "vllm-ca".into(),
+        ..vllm()
+    });
+    let model = pod(&objects, Part::ModelCanary);
+    let arguments = model["containers"][0]["args"].as_array().unwrap();
+    assert!(arguments.ends_with(&[
+        json!("--upstream-ca-file"),
+        json!("/etc/portproof/upstream/ca.crt")
+    ]));
+    assert_eq!(
+        model["volumes"][1]["projected"]["sources"][1],
+        json!({"configMap": {"name": "vllm-ca", "items": [{"key": "ca.crt", "path": "ca.crt"}]}})
+    );
+    assert_eq!(model["volumes"].as_array().unwrap().len(), 2);
+}
+
+#[test]
+fn an_upstream_that_needs_no_file_mounts_none() {
+    let objects = with_upstream(vllm());
+    let model = pod(&objects, Part::ModelStable);
+    assert_eq!(model["volumes"].as_array().unwrap().len(), 1);
 }
 
 #[test]
@@ -83,17 +121,17 @@ fn a_specification_that_cannot_work_is_refused_with_the_reason() {
         check(|spec| spec.faults = vec![99]),
         PlanError::Fault { number: 99 }
     );
-    let upstream = check(|spec| spec.model.as_mut().unwrap().upstream = "ftp://x".into());
+    let upstream = check(|spec| {
+        spec.model.as_mut().unwrap().upstream = Some(Upstream {
+            url: "ftp://x".into(),
+            ..Upstream::default()
+        });
+    });
     assert_eq!(
         upstream,
         PlanError::Upstream {
             upstream: "ftp://x".into()
         }
-    );
-    let nameless = check(|spec| spec.model.as_mut().unwrap().upstream_model = "m".into());
-    assert_eq!(
-        nameless.to_string(),
-        "the stack specification has `model.upstream_model` and no `model.upstream`"
     );
     let nothing = check(|spec| spec.model.as_mut().unwrap().split = Some(TrafficSplit::default()));
     assert_eq!(

@@ -1,9 +1,9 @@
 //! What the binary is called with in each part.
 
 use super::super::plan::Plan;
-use super::key::{KEY_DIR, key_secret};
+use super::upstream;
 use crate::model::Engine;
-use portproof_proto::names::{HTTP_PORT, Part, UPSTREAM_KEY};
+use portproof_proto::names::{HTTP_PORT, Part};
 use portproof_proto::v1::Fault;
 
 /// The Tool that is not listed under the fault `FAULT_TOOL_HIDDEN`.
@@ -37,13 +37,9 @@ pub(in crate::control::stack) fn arguments(plan: &Plan, part: Part) -> Vec<Strin
     match part {
         Part::ModelStable | Part::ModelCanary => {
             add(&["--name", part.name()]);
-            match &plan.upstream {
-                Some(upstream) => add(&["--upstream", &upstream.url]),
+            match upstream::asked_by(plan, part) {
+                Some(upstream) => arguments.extend(upstream::arguments(upstream)),
                 None => add(&["--engine", engine(part).name()]),
-            }
-            if key_secret(plan, part).is_some() {
-                let file = format!("{KEY_DIR}/{UPSTREAM_KEY}");
-                add(&["--upstream-key-file", &file]);
             }
         }
         // Requests through the Gateway carry its host name.

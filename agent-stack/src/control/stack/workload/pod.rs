@@ -2,7 +2,7 @@
 
 use super::super::metadata::matching;
 use super::super::plan::Plan;
-use super::key;
+use super::upstream;
 use crate::shutdown::{ANNOUNCE_ENV, Grace};
 use crate::telemetry::FLUSH_LIMIT;
 use k8s_openapi::api::core::v1::{
@@ -93,7 +93,7 @@ fn volumes(plan: &Plan, part: Part) -> Vec<Volume> {
         }),
         ..Volume::default()
     };
-    [Some(tmp), key::volume(plan, part)]
+    [Some(tmp), upstream::volume(plan, part)]
         .into_iter()
         .flatten()
         .collect()
@@ -105,7 +105,7 @@ fn mounts(plan: &Plan, part: Part) -> Vec<VolumeMount> {
         mount_path: "/tmp".into(),
         ..VolumeMount::default()
     };
-    [Some(tmp), key::mount(plan, part)]
+    [Some(tmp), upstream::mount(plan, part)]
         .into_iter()
         .flatten()
         .collect()
