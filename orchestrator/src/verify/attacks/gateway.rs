@@ -1,5 +1,5 @@
 use crate::verify::evidence::{TrafficFailure, TrafficRecord};
-use crate::verify::gateway::fixture::{change, count, fail, record, rolled_back, split};
+use crate::verify::gateway::fixture::{change, count, fail, over, record, rolled_back, split};
 use crate::verify::gateway::{RollbackGoal, WeightGoal, canary_weight, rollback};
 
 const GOAL: WeightGoal = WeightGoal {
@@ -76,13 +76,50 @@ fn a_confidence_that_is_none_proves_nothing() {
 }
 
 #[test]
-fn one_connection_does_not_tell_a_pinned_route_from_a_wrong_one() {
-    let mut record = record(4_000, |_| false);
-    record
-        .samples
-        .iter_mut()
-        .for_each(|sample| sample.connection = 0);
-    assert_eq!(weight(&record), "inconclusive");
+fn a_few_connections_do_not_tell_a_pinned_route_from_a_wrong_one() {
+    for (share, all_canary) in [(0.1, false), (0.5, false), (0.9, true), (0.9, false)] {
+        let goal = WeightGoal {
+            canary_share: share,
+            ..GOAL
+        };
+        let one = over(record(4_000, |_| all_canary), 1);
+        let word = canary_weight(&one, &goal).verdict.word();
+        assert_eq!(word, "inconclusive", "{share} {all_canary}");
+    }
+    // A route that chooses for each connection sends none of these to a canary of ten percent in 18 % of all runs.
+    let sixteen = canary_weight(&over(split(4_000, 0), 16), &GOAL).verdict;
+    assert_eq!(sixteen.word(), "inconclusive");
+    let why = sixteen.reason().unwrap_or_default();
+    assert!(why.ends_with("more connections are needed"), "{why}");
+}
+
+#[test]
+fn a_canary_that_no_connection_ever_meets_fails() {
+    // 45 connections miss even the eight percent that the tolerance allows in less than 2.5 % of all runs.
+    for (connections, word) in [(44, "inconclusive"), (45, "failed"), (100, "failed")] {
+        assert_eq!(weight(&over(split(4_000, 0), connections)), word);
+    }
+}
+
+#[test]
+fn one_divided_connection_shows_that_requests_are_chosen_for() {
+    let one_answer = over(record(4_000, |index| index == 2_000), 16);
+    assert_eq!(weight(&one_answer), "failed");
+}
+
+#[test]
+fn weights_of_nothing_and_everything_need_no_more_connections() {
+    for (share, percent) in [(0.0, 0), (1.0, 100)] {
+        let goal = WeightGoal {
+            canary_share: share,
+            ..GOAL
+        };
+        let judge = |record| canary_weight(&record, &goal).verdict.word();
+        assert_eq!(judge(over(split(4_000, percent), 16)), "passed");
+        assert_eq!(judge(over(split(4_000, 100 - percent), 16)), "failed");
+        let one_strays = record(4_000, |index| (index == 5) != (percent == 100));
+        assert_eq!(judge(over(one_strays, 16)), "failed");
+    }
 }
 
 #[test]

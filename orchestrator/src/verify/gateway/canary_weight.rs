@@ -1,6 +1,7 @@
 //! `gateway/canary-weight`: the measured share of the canary is the share the route asks for.
 
-use super::interval::{Interval, wilson};
+use super::connections::Connections;
+use super::interval::{Interval, clopper_pearson, wilson};
 use super::traffic::{Tally, is_canary};
 use crate::verify::catalogue::{CANARY_WEIGHT, failed, inconclusive};
 use crate::verify::evidence::{Sample, TrafficRecord};
@@ -36,22 +37,36 @@ impl WeightGoal {
     }
 }
 
+/// What counts as one trial of the split. A gateway may choose for each request or for each connection; both serve the
+/// weights.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Trial {
+    Request,
+    Connection,
+}
+
+/// The canary's share with what it was measured on.
+struct Measured<'a> {
+    tally: &'a Tally,
+    trial: Trial,
+    interval: Interval,
+}
+
 /// Passes when the whole Wilson interval of the canary's share lies in the tolerance band, fails when all of it lies
-/// outside, and says so when the requests allow neither.
+/// outside, and says so when the trials allow neither.
 pub fn canary_weight(record: &TrafficRecord, goal: &WeightGoal) -> CheckResult {
     let tally = Tally::of(record);
-    let interval = wilson(tally.canary, tally.answered, goal.confidence);
+    let measured = Measured::of(&tally, goal);
     let verdict = (!goal.is_sound())
         .then(|| inconclusive("the goal is no share with a tolerance and a confidence"))
         .or_else(|| tally.objection())
         .or_else(|| forbidden_backend(&tally, goal))
         .or_else(|| tally.sticky())
-        .or_else(|| splits(goal).then(|| tally.pinned()).flatten())
-        .unwrap_or_else(|| compare(&interval, &tally, goal));
+        .unwrap_or_else(|| measured.verdict(goal));
     CANARY_WEIGHT.decided(
         verdict,
-        facts(&tally, &interval, goal),
-        evidence(record, &tally, &interval, goal),
+        facts(&measured, goal),
+        evidence(record, &measured, goal),
     )
 }
 
@@ -77,34 +92,93 @@ fn splits(goal: &WeightGoal) -> bool {
     goal.canary_share > 0.0 && goal.canary_share < 1.0
 }
 
-fn compare(interval: &Interval, tally: &Tally, goal: &WeightGoal) -> Verdict {
-    let band = goal.band();
-    if interval.inside(&band) {
-        Verdict::Passed
-    } else if interval.outside(&band) {
-        failed(format!(
-            "{}, outside {}",
-            measured(tally, interval, goal),
-            band_text(goal)
-        ))
-    } else {
-        inconclusive(format!(
-            "{}, partly outside {}: more requests are needed",
-            measured(tally, interval, goal),
-            band_text(goal)
-        ))
+impl Trial {
+    /// Where both backends shall get requests and no connection met both, connections are counted: sixteen of them miss
+    /// a canary of ten percent once in five times. A backend of weight 0 gets neither requests nor connections, so there
+    /// each request is a trial.
+    fn of(tally: &Tally, goal: &WeightGoal) -> Self {
+        if splits(goal) && tally.connections.undivided {
+            Self::Connection
+        } else {
+            Self::Request
+        }
+    }
+
+    const fn plural(self) -> &'static str {
+        match self {
+            Self::Request => "requests",
+            Self::Connection => "connections",
+        }
     }
 }
 
-fn measured(tally: &Tally, interval: &Interval, goal: &WeightGoal) -> String {
-    format!(
-        "the canary got {} of {} answers ({} interval {} to {})",
-        percent(tally.share()),
-        thousands(tally.answered),
-        percent(goal.confidence),
-        percent(interval.lower),
-        percent(interval.upper)
-    )
+impl<'a> Measured<'a> {
+    fn of(tally: &'a Tally, goal: &WeightGoal) -> Self {
+        let trial = Trial::of(tally, goal);
+        let Connections { canary, number, .. } = tally.connections;
+        let interval = match trial {
+            Trial::Request => wilson(tally.canary, tally.answered, goal.confidence),
+            // Connections are few.
+            Trial::Connection => clopper_pearson(canary, number, goal.confidence),
+        };
+        Self {
+            tally,
+            trial,
+            interval,
+        }
+    }
+
+    fn verdict(&self, goal: &WeightGoal) -> Verdict {
+        let interval = match self.trial {
+            Trial::Request => "interval",
+            Trial::Connection => "interval of connections",
+        };
+        let (share, interval) = (self.share(), self.interval_text(interval, goal));
+        let (band, asked) = (goal.band(), band_text(goal));
+        if self.interval.inside(&band) {
+            Verdict::Passed
+        } else if self.interval.outside(&band) {
+            failed(format!(
+                "the canary got {share} ({interval}), outside {asked}"
+            ))
+        } else {
+            inconclusive(format!(
+                "the canary got {share} ({interval}), partly outside {asked}: more {} are needed",
+                self.trial.plural()
+            ))
+        }
+    }
+
+    /// For example `10.1 % of 4,000 answers`.
+    fn share(&self) -> String {
+        let Tally {
+            answered,
+            connections,
+            ..
+        } = self.tally;
+        let answers = format!(
+            "{} of {} answers",
+            percent(self.tally.share()),
+            thousands(*answered)
+        );
+        match self.trial {
+            Trial::Request => answers,
+            Trial::Connection => format!(
+                "{answers}, on {} of {} connections",
+                thousands(connections.canary),
+                thousands(connections.number)
+            ),
+        }
+    }
+
+    fn interval_text(&self, name: &str, goal: &WeightGoal) -> String {
+        format!(
+            "{} {name} {} to {}",
+            percent(goal.confidence),
+            percent(self.interval.lower),
+            percent(self.interval.upper)
+        )
+    }
 }
 
 fn band_text(goal: &WeightGoal) -> String {
@@ -115,32 +189,34 @@ fn band_text(goal: &WeightGoal) -> String {
     )
 }
 
-fn facts(tally: &Tally, interval: &Interval, goal: &WeightGoal) -> Vec<Fact> {
+fn facts(measured: &Measured<'_>, goal: &WeightGoal) -> Vec<Fact> {
+    let interval = match measured.trial {
+        Trial::Request => "Wilson interval",
+        Trial::Connection => "Clopper-Pearson interval of connections",
+    };
     let share = format!(
-        "{} of {} answers ({} Wilson interval {} to {})",
-        percent(tally.share()),
-        thousands(tally.answered),
-        percent(goal.confidence),
-        percent(interval.lower),
-        percent(interval.upper)
+        "{} ({})",
+        measured.share(),
+        measured.interval_text(interval, goal)
     );
     let mut facts = vec![
         Fact::new("canary share", share),
         Fact::new("asked for", band_text(goal)),
     ];
-    facts.extend(tally.facts());
+    facts.extend(measured.tally.facts());
     facts
 }
 
-fn evidence(
-    record: &TrafficRecord,
-    tally: &Tally,
-    interval: &Interval,
-    goal: &WeightGoal,
-) -> Value {
+fn evidence(record: &TrafficRecord, measured: &Measured<'_>, goal: &WeightGoal) -> Value {
+    let Measured {
+        tally,
+        trial,
+        interval,
+    } = measured;
     let mut evidence = tally.evidence();
     evidence["goal"] = json!({"share": goal.canary_share, "tolerance": goal.tolerance, "confidence": goal.confidence});
     evidence["share"] = json!(tally.share());
+    evidence["trials"] = json!(trial.plural());
     evidence["interval"] = json!({"lower": interval.lower, "upper": interval.upper});
     evidence["overTime"] = json!(over_time(&record.samples));
     evidence

@@ -46,6 +46,14 @@ fn sample(index: u32, canary: bool) -> Sample {
     }
 }
 
+/// Spreads the requests over `connections`, each request over the next one.
+pub(crate) fn over(mut record: TrafficRecord, connections: u32) -> TrafficRecord {
+    for (sample, index) in record.samples.iter_mut().zip(0..) {
+        sample.connection = index % connections;
+    }
+    record
+}
+
 /// Lets the backends count what the clients saw.
 pub(crate) fn count(record: &mut TrafficRecord) {
     record.received.clear();

@@ -4,9 +4,9 @@
 //! that stick to connections are noticed before any share is believed.
 
 mod canary_weight;
+mod connections;
 mod interval;
 mod rollback;
-mod stickiness;
 mod traffic;
 
 pub use canary_weight::{WeightGoal, canary_weight};

@@ -1,13 +1,13 @@
 //! What a traffic record says before any rule looks at it: who answered, what failed, whether the plan was kept.
 
-use super::stickiness::Stickiness;
+use super::connections::Connections;
 use crate::verify::catalogue::{failed, inconclusive};
 use crate::verify::evidence::{Sample, TrafficFailure, TrafficRecord};
 use crate::verify::measure::{count, list, percent, thousands};
 use crate::verify::{Fact, Verdict};
 use portproof_proto::names::Part;
 use serde_json::{Value, json};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 /// Share of the plan that may get lost in the generator before the record says nothing about the gateway.
 const MAX_UNSENT: f64 = 0.01;
@@ -22,7 +22,7 @@ pub(super) struct Tally {
     pub(super) unsent: u64,
     /// Samples beyond the plan: some were counted twice.
     pub(super) surplus: u64,
-    pub(super) connections: usize,
+    pub(super) connections: Connections,
     pub(super) late: u64,
     pub(super) started_late: u64,
     pub(super) unattributed: u64,
@@ -30,20 +30,18 @@ pub(super) struct Tally {
     pub(super) failures: BTreeMap<TrafficFailure, u64>,
     pub(super) statuses: BTreeMap<u16, u64>,
     pub(super) received: BTreeMap<String, u64>,
-    pub(super) stickiness: Option<Stickiness>,
 }
 
 impl Tally {
     pub(super) fn of(record: &TrafficRecord) -> Self {
         let (scheduled, samples) = (u64::from(record.scheduled), record.samples.len() as u64);
-        let connections: BTreeSet<_> = record.samples.iter().map(|it| it.connection).collect();
         let mut tally = Self {
             scheduled,
             answered: 0,
             canary: 0,
             unsent: scheduled.saturating_sub(samples),
             surplus: samples.saturating_sub(scheduled),
-            connections: connections.len(),
+            connections: Connections::of(&record.samples),
             late: 0,
             started_late: u64::from(record.started_late),
             unattributed: 0,
@@ -51,7 +49,6 @@ impl Tally {
             failures: BTreeMap::new(),
             statuses: BTreeMap::new(),
             received: record.received.clone(),
-            stickiness: Stickiness::of(&record.samples),
         };
         record.samples.iter().for_each(|sample| tally.add(sample));
         tally
@@ -238,23 +235,14 @@ impl Tally {
     /// Says so when answers stick to connections: then requests are no independent trials.
     pub(super) fn sticky(&self) -> Option<Verdict> {
         let stickiness = self
+            .connections
             .stickiness
             .as_ref()
             .filter(|stickiness| stickiness.is_no_chance())?;
         Some(inconclusive(format!(
             "the answers stick to the {} connections (p = {:.0e}), so the requests are not independent trials",
-            stickiness.connections, stickiness.p
+            self.connections.number, stickiness.p
         )))
-    }
-
-    /// One connection with one backend may be pinned to it: that says nothing about shares.
-    pub(super) fn pinned(&self) -> Option<Verdict> {
-        let one_backend = self.canary == 0 || self.canary == self.answered;
-        (self.connections == 1 && one_backend).then(|| {
-            inconclusive(
-                "all answers came over one connection from one backend, to which it may be pinned",
-            )
-        })
     }
 
     pub(super) fn facts(&self) -> Vec<Fact> {
@@ -274,12 +262,12 @@ impl Tally {
                 list(&counts, 6),
             ));
         }
-        if let Some(stickiness) = &self.stickiness {
+        if let Some(stickiness) = &self.connections.stickiness {
             facts.push(Fact::new(
                 "spread between connections",
                 format!(
                     "χ² = {:.1} over {} connections, p = {:.3}",
-                    stickiness.chi_squared, stickiness.connections, stickiness.p
+                    stickiness.chi_squared, self.connections.number, stickiness.p
                 ),
             ));
         }
@@ -333,9 +321,7 @@ impl Tally {
             "late": self.late,
             "startedLate": self.started_late,
             "unattributed": self.unattributed,
-            "connections": self.stickiness.as_ref().map(|stickiness| json!({
-                "number": stickiness.connections, "chiSquared": stickiness.chi_squared, "p": stickiness.p,
-            })),
+            "connections": self.connections.evidence(),
         })
     }
 }

@@ -1,4 +1,4 @@
-use super::super::fixture::{count, fail, record, split};
+use super::super::fixture::{count, fail, over, record, split};
 use super::*;
 use crate::verify::evidence::TrafficFailure;
 
@@ -43,8 +43,18 @@ fn fifteen_percent_never_passes_as_ten() {
 }
 
 #[test]
-fn a_canary_without_traffic_fails() {
-    assert_eq!(verdict(&split(4_000, 0)).word(), "failed");
+fn a_canary_without_traffic_fails_and_the_connections_are_counted() {
+    let result = canary_weight(&over(split(4_000, 0), 100), &GOAL);
+    assert_eq!(
+        result.verdict.reason(),
+        Some(
+            "the canary got 0.0 % of 4,000 answers, on 0 of 100 connections \
+             (95.0 % interval of connections 0.0 % to 3.6 %), outside 10.0 % ± 2.0 points"
+        )
+    );
+    assert_eq!(result.verdict.word(), "failed");
+    assert_eq!(result.evidence["trials"], "connections");
+    assert_eq!(result.evidence["connections"]["number"], 100);
 }
 
 #[test]
