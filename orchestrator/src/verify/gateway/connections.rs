@@ -93,14 +93,67 @@ impl Stickiness {
                 (canary - total * share).powi(2) / (total * share * (1.0 - share))
             })
             .sum();
-        let p = ChiSquared::new(answers.len() as f64 - 1.0)
-            .ok()?
-            .sf(chi_squared);
+        let p = upper_tail(chi_squared, answers, share)?;
         Some(Self { chi_squared, p })
     }
 
     /// Whether the spread is no chance.
     pub(super) fn is_no_chance(&self) -> bool {
         self.p < STICKY_P
+    }
+}
+
+/// The probability of at least `chi_squared`. A connection with few answers of the canary spreads more than the
+/// chi-squared distribution allows for, so that one is scaled to the variance of binomial counts (F. E. Satterthwaite,
+/// "An approximate distribution of estimates of variance components", 1946).
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "request counts are far below 2^52"
+)]
+fn upper_tail(chi_squared: f64, answers: &[Answers], share: f64) -> Option<f64> {
+    let mean = answers.len() as f64 - 1.0;
+    let excess = 1.0 / (share * (1.0 - share)) - 6.0;
+    let inverse: f64 = answers.iter().map(|it| 1.0 / it.total as f64).sum();
+    let variance = (2.0 * mean + excess * inverse).max(mean);
+    let scale = variance / (2.0 * mean);
+    let distribution = ChiSquared::new(mean / scale).ok()?;
+    Some(distribution.sf(chi_squared / scale))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn p(answers: &[(u64, u64)]) -> f64 {
+        let answers: Vec<_> = answers
+            .iter()
+            .map(|&(total, canary)| Answers { total, canary })
+            .collect();
+        Stickiness::of(&answers).unwrap().p
+    }
+
+    #[test]
+    fn two_answers_on_one_of_many_connections_are_chance() {
+        let mut answers = [(40, 0); 100];
+        answers[3] = (40, 2);
+        assert!(p(&answers) > 1e-3);
+    }
+
+    #[test]
+    fn pinned_connections_are_no_chance_however_few_are_the_canarys() {
+        for canary in [1, 10, 50, 99] {
+            let answers: Vec<_> = (0..100)
+                .map(|index| (40, if index < canary { 40 } else { 0 }))
+                .collect();
+            assert!(p(&answers) < STICKY_P, "{canary}");
+        }
+    }
+
+    #[test]
+    fn half_pinned_connections_are_no_chance() {
+        let answers: Vec<_> = (0..100)
+            .map(|index| (40, if index < 10 { 22 } else { 2 }))
+            .collect();
+        assert!(p(&answers) < STICKY_P);
     }
 }
