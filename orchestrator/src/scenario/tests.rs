@@ -259,6 +259,23 @@ fn each_step_that_needs_what_is_not_there_yet_is_named() {
 }
 
 #[test]
+fn a_carry_to_where_the_tools_are_already_is_refused() {
+    let carry = "    - id: carry\n      from: a\n      to: b\n      carry: {}\n";
+    let twice = format!("{carry}\n{}", carry.replace("id: carry", "id: again"));
+    let (seed, both) = ("on: [a]\n      seed", "on: [a, b]\n      seed");
+    for (problems, step) in [
+        (lines(seed, both), "carry"),
+        (lines(carry, &twice), "again"),
+    ] {
+        let [problem] = problems.as_slice() else {
+            panic!("{problems:?}");
+        };
+        let what = format!("step `{step}` carries to cluster `b`, which has the tools already");
+        assert!(problem.ends_with(&what), "{problem}");
+    }
+}
+
+#[test]
 fn text_that_is_no_yaml_and_no_scenario_is_refused_with_its_place() {
     for text in [
         "",

@@ -37,6 +37,7 @@ pub(super) fn check(
     let mut states = States::new();
     for (step, place) in steps {
         require(step, *place, &states, problems);
+        not_there_yet(step, *place, &states, problems);
         advance(step, &mut states);
         if step.action == Action::Seed && stack.fixtures.is_empty() {
             problems.add(
@@ -61,6 +62,27 @@ fn require(step: &Step, place: Place, states: &States, problems: &mut Problems) 
             );
             problems.add(place, what, format!("add {cure}"));
         }
+    }
+}
+
+/// What is on the target already is not carried: such a step can only ever be inconclusive, so say so before the run.
+fn not_there_yet(step: &Step, place: Place, states: &States, problems: &mut Problems) {
+    let Action::Carry { to, .. } = &step.action else {
+        return;
+    };
+    if states
+        .get(to)
+        .is_some_and(|has| has.contains(&State::Tools))
+    {
+        let what = format!(
+            "step `{}` carries to cluster `{to}`, which has the tools already",
+            step.id
+        );
+        problems.add(
+            place,
+            what,
+            "carry to a cluster without a `seed` or `carry` step before it",
+        );
     }
 }
 

@@ -1,4 +1,4 @@
-use crate::verify::evidence::{CallOutcome, ImportOutcome, TaskTranscript};
+use crate::verify::evidence::{CallOutcome, ImportOutcome, ImportedObject, TaskTranscript};
 use crate::verify::portability::fixture::{bundle, carry, seal_price};
 use crate::verify::portability::{
     OutputGoal, differences, import_identical, output_consistent, tools_discovered,
@@ -40,6 +40,46 @@ fn an_outcome_that_is_not_known_is_no_refusal() {
         carry.imported[0].outcome = outcome;
         assert_eq!(import_identical(&carry).verdict.word(), "inconclusive");
     }
+}
+
+/// An identical object was there, and the import sent nothing for it.
+fn found_there(object: &mut ImportedObject) {
+    object.outcome = ImportOutcome::Present;
+    object.request = None;
+}
+
+#[test]
+fn an_import_that_found_everything_there_carried_nothing() {
+    let mut carry = carry();
+    carry.imported.iter_mut().for_each(found_there);
+    let verdict = import_identical(&carry).verdict;
+    assert_eq!(
+        (verdict.word(), verdict.reason()),
+        (
+            "inconclusive",
+            Some(
+                "4 objects were on the target before the import, so nothing shows that they can be carried unchanged \
+                 (ConfigMap/manuals, Tool/lookup-price, Tool/run-python and 1 more)"
+            )
+        )
+    );
+}
+
+#[test]
+fn one_tool_that_was_there_before_was_not_carried() {
+    let mut carry = carry();
+    let tool = carry.imported.last_mut().unwrap();
+    assert!(tool.object.starts_with("Tool/"));
+    found_there(tool);
+    assert_eq!(import_identical(&carry).verdict.word(), "inconclusive");
+}
+
+#[test]
+fn what_was_there_before_does_not_hide_a_change() {
+    let mut carry = carry();
+    carry.imported.iter_mut().for_each(found_there);
+    carry.target.objects.last_mut().unwrap()["spec"]["description"] = json!("another");
+    assert_eq!(import_identical(&carry).verdict.word(), "failed");
 }
 
 #[test]

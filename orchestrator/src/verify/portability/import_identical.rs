@@ -1,6 +1,8 @@
 //! `portability/import-identical`: zero modification, proven at every stage of the carry.
 //!
 //! Request identity: what was sent is what the bundle holds. Admitted identity: the API server answered with the same.
+//! Both need an object that this import created: one that was there before shows that two clusters hold the same, not
+//! that anything was carried.
 //! Settled identity: the target still holds the same when everything runs. Contract identity: the target's tool
 //! gateway offers the same tools. Each stage is compared on its own, so a difference is found where it arose.
 
@@ -34,10 +36,12 @@ struct Findings {
     contradictions: Vec<String>,
     gaps: Vec<String>,
     differences: Vec<Value>,
+    /// Objects that were on the target before the import.
+    present: Vec<String>,
 }
 
-/// Passes when request, admitted and stored form of every object equal the source, the target offers the same tool
-/// contracts, and both bundles have one digest.
+/// Passes when the import created every object, its request, admitted and stored form equal the source, the target offers
+/// the same tool contracts, and both bundles have one digest. A CRD belongs to the whole cluster and may have been there.
 pub fn import_identical(carry: &CarryEvidence) -> CheckResult {
     let sides = Side::of(&carry.source).and_then(|source| Ok((source, Side::of(&carry.target)?)));
     match sides {
@@ -65,6 +69,7 @@ fn compare(carry: &CarryEvidence, source: &Side<'_>, target: &Side<'_>) -> Check
         );
     }
     compare_import(&carry.imported, source, &mut findings);
+    findings.gaps.extend(findings.nothing_sent());
     compare_stored(source, target, &mut findings);
     compare_behaviours(source, target, &mut findings);
     if findings.contradictions.is_empty() && source.digest != target.digest {
@@ -76,7 +81,7 @@ fn compare(carry: &CarryEvidence, source: &Side<'_>, target: &Side<'_>) -> Check
     let evidence = evidence(carry, source, target, &findings);
     IMPORT_IDENTICAL.decided(
         findings.verdict(),
-        facts(source, target, &findings),
+        facts(carry, source, target, &findings),
         evidence,
     )
 }
@@ -88,6 +93,22 @@ impl Findings {
             ([], gaps) => inconclusive(list(gaps, NAMED)),
             (contradictions, _) => failed(list(contradictions, NAMED)),
         }
+    }
+
+    /// Says that objects were there before the import, so that it sent nothing for them.
+    fn nothing_sent(&self) -> Option<String> {
+        let verb = if self.present.len() == 1 {
+            "was"
+        } else {
+            "were"
+        };
+        (!self.present.is_empty()).then(|| {
+            format!(
+                "{} {verb} on the target before the import, so nothing shows that they can be carried unchanged ({})",
+                count(self.present.len(), "object"),
+                list(&self.present, NAMED)
+            )
+        })
     }
 }
 
@@ -128,6 +149,11 @@ fn name(object: &Value) -> String {
             .unwrap_or("?")
     };
     format!("{}/{}", member("/kind"), member("/metadata/name"))
+}
+
+/// Whether the object of that name is a CRD.
+fn is_definition(name: &str) -> bool {
+    name.starts_with("CustomResourceDefinition/")
 }
 
 /// What was sent and what the API server answered.
@@ -189,6 +215,9 @@ fn compare_object(imported: &ImportedObject, original: &Value, findings: &mut Fi
     ];
     // Nothing is sent for an object that is there already.
     let present = imported.outcome == ImportOutcome::Present;
+    if present && !is_definition(&imported.object) {
+        findings.present.push(imported.object.clone());
+    }
     for (stage, digest) in stages
         .into_iter()
         .filter(|(stage, _)| !present || *stage != "in the request")
@@ -264,19 +293,31 @@ fn compare_behaviours(source: &Side<'_>, target: &Side<'_>, findings: &mut Findi
     }
 }
 
-fn facts(source: &Side<'_>, target: &Side<'_>, findings: &Findings) -> Vec<Fact> {
-    let names: Vec<_> = source.objects.keys().collect();
-    let carried = format!("{}: {}", count(names.len(), "object"), list(&names, 12));
+fn facts(
+    carry: &CarryEvidence,
+    source: &Side<'_>,
+    target: &Side<'_>,
+    findings: &Findings,
+) -> Vec<Fact> {
+    let with = |outcome| {
+        let objects = carry.imported.iter().filter(|it| it.outcome == outcome);
+        let names: Vec<_> = objects.map(|object| &object.object).collect();
+        let text = format!("{}: {}", count(names.len(), "object"), list(&names, 12));
+        (!names.is_empty()).then_some(text)
+    };
     let tools: Vec<_> = source.behaviours.keys().collect();
-    let mut facts = vec![
-        Fact::new("carried", carried),
+    let carried = with(ImportOutcome::Created).unwrap_or_else(|| "nothing".to_owned());
+    let mut facts = vec![Fact::new("carried", carried)];
+    let present = with(ImportOutcome::Present);
+    facts.extend(present.map(|names| Fact::new("on the target before", names)));
+    facts.extend([
         Fact::new(
             "MCP tools",
             format!("{}: {}", count(tools.len(), "tool"), list(&tools, 12)),
         ),
         Fact::new("digest on the source", &source.digest),
         Fact::new("digest on the target", &target.digest),
-    ];
+    ]);
     facts.extend(
         findings
             .contradictions

@@ -116,11 +116,21 @@ fn a_digest_that_was_not_reported_leaves_the_question_open() {
 }
 
 #[test]
-fn an_object_that_was_there_already_needs_no_request() {
+fn a_crd_that_was_there_already_needs_no_request_and_is_not_called_carried() {
     let mut carry = carry();
     carry.imported[0].outcome = ImportOutcome::Present;
     carry.imported[0].request = None;
-    assert_eq!(judged(&carry).0, "passed");
+    let result = import_identical(&carry);
+    assert_eq!(result.verdict, Verdict::Passed);
+    let fact = |label: &str| {
+        let fact = result.facts.iter().find(|fact| fact.label == label);
+        fact.map(|fact| fact.value.as_str()).unwrap_or_default()
+    };
+    assert!(fact("carried").starts_with("4 objects: "), "{result:?}");
+    assert_eq!(
+        fact("on the target before"),
+        "1 object: CustomResourceDefinition/tools.tools.portproof.dev"
+    );
 }
 
 #[test]
