@@ -4,6 +4,7 @@
 //! Calls go one way: `cli` → `run` → (`provider` | `transfer` | verify drivers) → (`cluster` | `rpc`) →
 //! `portproof-proto`. `verify` and `scenario` are pure.
 
+mod causes;
 pub mod cli;
 pub mod cluster;
 pub mod exit;

@@ -1,5 +1,6 @@
 //! The one place that writes to the terminal: results to standard output, everything else to standard error.
 
+use crate::causes;
 use crate::progress::Progress;
 use crate::report::TerminalStyle;
 use serde::Serialize;
@@ -67,13 +68,8 @@ impl Printer {
 
     /// An error with all its causes, and what to do about it.
     pub(super) fn error(&self, error: &dyn Error, hint: Option<&str>) {
-        let mut text = format!("error: {}", tame(&error.to_string()));
-        let mut cause = error.source();
-        while let Some(source) = cause {
-            text.push_str("\n  cause: ");
-            text.push_str(&tame(&source.to_string()));
-            cause = source.source();
-        }
+        let causes: Vec<_> = causes::texts(error).iter().map(|text| tame(text)).collect();
+        let mut text = format!("error: {}", causes.join("\n  cause: "));
         if let Some(hint) = hint {
             text.push_str("\n  help: ");
             text.push_str(hint);

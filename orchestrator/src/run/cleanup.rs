@@ -5,9 +5,10 @@ use super::connect::Reached;
 use super::directory::RunDirectory;
 use super::dispatcher::{EventSender, Stop};
 use super::event::EventKind;
-use super::executor::{chain, milliseconds};
+use super::executor::milliseconds;
 use super::id::RunId;
 use super::session::{Session, Sessions};
+use crate::causes;
 use crate::cluster::{self, CleanupReport, Cluster};
 use crate::ledger::{self, Ledger, LedgerError, Outstanding};
 use crate::verify::Role;
@@ -159,7 +160,7 @@ async fn teardown(session: Session, deadline: Duration) -> Cleaned {
         Err(error) => Cleaned {
             notes: vec![format!(
                 "{role}: the control agent did not take its part down, the ledger alone did it: {}",
-                chain(&error)
+                causes::one_line(&error)
             )],
             ..Cleaned::default()
         },
@@ -170,7 +171,7 @@ fn unreadable(role: &Role, error: &LedgerError) -> Cleaned {
     Cleaned {
         left: vec![format!(
             "{role}: unknown, the ledger cannot be read: {}",
-            chain(error)
+            causes::one_line(error)
         )],
         ..Cleaned::default()
     }

@@ -9,6 +9,7 @@ use super::event::{EventKind, StepOutcome};
 use super::plan::RunPlan;
 use super::session::Sessions;
 use super::steps::{self, Bench};
+use crate::causes;
 use crate::ledger::Ledger;
 use crate::provider::Resolved;
 use crate::scenario::Step;
@@ -136,7 +137,7 @@ impl Executor<'_> {
             Err(error) => (
                 None,
                 StepOutcome::Error {
-                    message: chain(error.as_ref()),
+                    message: causes::one_line(error.as_ref()),
                 },
             ),
         };
@@ -167,18 +168,6 @@ fn roles(clusters: &[connect::Reached]) -> Vec<Role> {
         .iter()
         .map(|cluster| cluster.cluster.role().clone())
         .collect()
-}
-
-/// An error with all its causes, as one line.
-pub(super) fn chain(error: &(dyn Error + Send + Sync + 'static)) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(source) = cause {
-        text.push_str(": ");
-        text.push_str(&source.to_string());
-        cause = source.source();
-    }
-    text
 }
 
 pub(super) fn milliseconds(since: Instant) -> u64 {
