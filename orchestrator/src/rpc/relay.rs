@@ -67,8 +67,8 @@ async fn collect(client: Client, mut stream: Subscription, store: Arc<SpanStore>
             let acknowledged = intake.take(&batch);
             let _ = stream.acks.send(TelemetryAck { acknowledged }).await;
         }
+        intake.interrupted();
         stream = reopen(&client).await;
-        intake.reopened();
     }
 }
 
@@ -87,7 +87,7 @@ async fn reopen(client: &Client) -> Subscription {
 struct Intake {
     store: Arc<SpanStore>,
     held: u64,
-    /// No batch has arrived since the stream was opened again.
+    /// The stream broke, and no batch has arrived since that shows what became of what the agent held.
     resuming: bool,
     /// Batches missing or unreadable here.
     missed: u64,
@@ -109,8 +109,9 @@ impl Intake {
         }
     }
 
-    const fn reopened(&mut self) {
+    fn interrupted(&mut self) {
         self.resuming = true;
+        self.store.note_interrupted(true);
     }
 
     /// Stores a batch and gives back the highest sequence number held; gaps and unreadable bytes count as lost.
@@ -120,6 +121,7 @@ impl Intake {
         self.follow(batch, new.is_ok_and(|spans| spans > 0));
         self.store
             .note_lost(self.missed + self.dropped_before + self.dropped);
+        self.store.note_interrupted(self.resuming);
         self.held
     }
 

@@ -5,9 +5,11 @@ use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use opentelemetry_proto::tonic::common::v1::any_value::Value as Any;
 use opentelemetry_proto::tonic::common::v1::{AnyValue, KeyValue};
 use opentelemetry_proto::tonic::trace::v1 as otlp;
+use portproof_proto::telemetry::SERVICE_NAME;
 use prost::Message as _;
 use serde_json::Value;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::watch;
@@ -19,6 +21,7 @@ type Traces = BTreeMap<String, Vec<Span>>;
 pub struct SpanStore {
     traces: Mutex<Traces>,
     lost: watch::Sender<u64>,
+    interrupted: AtomicBool,
     arrivals: watch::Sender<u64>,
 }
 
@@ -57,6 +60,16 @@ impl SpanStore {
         *self.lost.borrow()
     }
 
+    /// Notes whether the relay broke off and nothing has arrived since.
+    pub fn note_interrupted(&self, interrupted: bool) {
+        self.interrupted.store(interrupted, Ordering::Relaxed);
+    }
+
+    /// Whether the relay broke off and nothing has arrived since.
+    pub fn is_interrupted(&self) -> bool {
+        self.interrupted.load(Ordering::Relaxed)
+    }
+
     /// Waits until the spans of a trace satisfy `complete`, or until the deadline; gives back what there is.
     pub async fn wait_for(
         &self,
@@ -76,16 +89,18 @@ impl SpanStore {
         TraceEvidence {
             spans: self.trace(trace_id),
             lost_batches: self.lost(),
+            interrupted: self.is_interrupted(),
+            heard: self.heard(),
             timed_out,
         }
     }
 
-    /// Every span of other traces: where the spans of a dropped trace context end up.
-    pub fn strangers(&self, trace_id: &str) -> Vec<Span> {
+    /// The names of all processes of which any span arrived.
+    fn heard(&self) -> BTreeSet<String> {
         let traces = self.traces();
-        let others = traces.iter().filter(|(id, _)| *id != trace_id);
-        others
-            .flat_map(|(_, spans)| spans.iter().cloned())
+        let names = traces.values().flatten();
+        names
+            .filter_map(|span| span.resource_text(SERVICE_NAME).map(str::to_owned))
             .collect()
     }
 

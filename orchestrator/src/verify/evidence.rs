@@ -7,7 +7,7 @@ use portproof_proto::bundle::Bundle;
 use portproof_proto::canonical::Digest;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What happened to one request of a load plan.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -386,13 +386,17 @@ impl Span {
     }
 }
 
-/// The spans one cluster's agent relayed, and whether any are known to be lost.
+/// The spans one cluster's agent relayed, and what is known of those that did not come.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct TraceEvidence {
     /// Every span that arrived for the task's trace.
     pub spans: Vec<Span>,
     /// Batches the agent dropped or the relay missed.
     pub lost_batches: u64,
+    /// Whether the relay broke off and nothing has arrived since: what the agent held may be gone with it.
+    pub interrupted: bool,
+    /// `service.name` of every process of which any span arrived, in this trace or another.
+    pub heard: BTreeSet<String>,
     /// Whether the wait for more ended by its deadline and not by completeness.
     pub timed_out: bool,
 }

@@ -75,7 +75,7 @@ fn a_batch_that_is_sent_again_after_a_broken_stream_is_no_loss() {
     let mut intake = intake();
     intake.take(&batch(1, 1));
     intake.take(&batch(2, 2));
-    intake.reopened();
+    intake.interrupted();
     assert_eq!(intake.take(&batch(2, 2)), 2);
     assert_eq!(intake.take(&batch(3, 3)), 3);
     assert_eq!(intake.store.lost(), 0);
@@ -87,10 +87,24 @@ fn an_agent_that_was_restarted_is_followed_and_its_old_spool_counts_as_lost() {
     for sequence in 1..=3 {
         intake.take(&batch(sequence, 1));
     }
-    intake.reopened();
+    intake.interrupted();
     assert_eq!(intake.take(&batch(1, 8)), 1);
     assert_eq!(intake.take(&batch(2, 9)), 2);
     assert_eq!(intake.store.lost(), 1);
+}
+
+#[test]
+fn after_a_broken_stream_nothing_is_known_of_what_the_agent_held_until_the_next_batch() {
+    let mut intake = intake();
+    intake.take(&batch(1, 1));
+    assert!(!intake.store.is_interrupted());
+    intake.interrupted();
+    assert!(intake.store.is_interrupted());
+    // An agent that was restarted may have got this from an exporter that tried again.
+    intake.take(&batch(1, 1));
+    assert!(intake.store.is_interrupted());
+    intake.take(&batch(2, 2));
+    assert!(!intake.store.is_interrupted());
 }
 
 #[tokio::test]

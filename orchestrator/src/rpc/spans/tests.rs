@@ -106,14 +106,15 @@ async fn a_trace_that_never_completes_is_given_back_as_timed_out() {
     assert_eq!((evidence.spans.len(), evidence.lost_batches), (1, 4));
 }
 
-#[test]
-fn spans_of_other_traces_are_found_as_strangers() {
+#[tokio::test]
+async fn whoever_sent_a_span_of_any_trace_was_heard() {
     let store = SpanStore::default();
     store.ingest(&batch(1, 2, 3)).unwrap();
-    store.ingest(&batch(9, 4, 0)).unwrap();
-    let strangers = store.strangers(&"01".repeat(16));
-    assert_eq!(strangers.len(), 1);
-    assert_eq!(strangers[0].trace_id, "09".repeat(16));
+    let evidence = store
+        .wait_for(&"09".repeat(16), Duration::ZERO, |_| true)
+        .await;
+    assert!(evidence.spans.is_empty());
+    assert_eq!(evidence.heard, BTreeSet::from(["agent".to_owned()]));
 }
 
 #[test]

@@ -1,6 +1,7 @@
 use crate::verify::evidence::{TaskTranscript, TraceEvidence};
 use crate::verify::traces::fixture::{CLUSTER, trace, transcript};
 use crate::verify::traces::{TracedTask, plan_to_tool};
+use portproof_proto::names::Part;
 use portproof_proto::telemetry;
 
 fn judged(transcript: &TaskTranscript, trace: &TraceEvidence, cluster: &str) -> &'static str {
@@ -26,6 +27,69 @@ fn a_cluster_without_an_identity_has_no_spans_of_its_own() {
         span.resource.insert(telemetry::CLUSTER_UID.to_owned(), uid);
     }
     assert_eq!(judged(&transcript(), &trace, ""), "inconclusive");
+}
+
+/// The trace without the spans of `part`, which was heard elsewhere or not.
+fn without(part: Part, heard: bool) -> TraceEvidence {
+    let mut trace = trace();
+    trace
+        .spans
+        .retain(|span| span.resource_text(telemetry::SERVICE_NAME) != Some(part.name()));
+    if !heard {
+        trace.heard.remove(part.name());
+    }
+    TraceEvidence {
+        timed_out: true,
+        ..trace
+    }
+}
+
+#[test]
+fn a_part_that_was_never_heard_may_not_be_able_to_send_spans() {
+    for part in [Part::Agent, Part::ToolGateway, Part::Interpreter] {
+        let (silent, heard) = (without(part, false), without(part, true));
+        assert_eq!(
+            judged(&transcript(), &silent, CLUSTER),
+            "inconclusive",
+            "{part:?}"
+        );
+        // It sends spans, and none of this request: the context was dropped on the way to it.
+        assert_eq!(judged(&transcript(), &heard, CLUSTER), "failed", "{part:?}");
+    }
+}
+
+#[test]
+fn a_part_that_was_never_heard_does_not_excuse_another() {
+    let mut trace = without(Part::Interpreter, false);
+    trace.spans.retain(|span| span.span_id != "server-0");
+    assert_eq!(judged(&transcript(), &trace, CLUSTER), "failed");
+}
+
+#[test]
+fn a_relay_that_broke_off_may_have_lost_what_is_missing() {
+    let mut trace = trace();
+    trace.interrupted = true;
+    assert_eq!(judged(&transcript(), &trace, CLUSTER), "passed");
+    trace.spans.retain(|span| span.span_id != "server-1");
+    let task = TracedTask {
+        transcript: &transcript(),
+        trace: &trace,
+    };
+    let verdict = plan_to_tool(&[task], CLUSTER).verdict;
+    assert_eq!(verdict.word(), "inconclusive");
+    let why = verdict.reason().unwrap_or_default();
+    assert!(why.starts_with("the relay of spans broke off"), "{why}");
+    let orphan = trace.spans.iter_mut().find(|it| it.span_id == "plan");
+    orphan.unwrap().parent_span_id.clear();
+    assert_eq!(judged(&transcript(), &trace, CLUSTER), "failed");
+}
+
+#[test]
+fn arguments_that_have_no_digest_are_not_known_to_differ() {
+    let mut odd = transcript();
+    odd.calls[0].arguments = serde_json::json!({"sku": u64::MAX});
+    odd.calls[0].outcome = None;
+    assert_eq!(judged(&odd, &trace(), CLUSTER), "inconclusive");
 }
 
 #[test]

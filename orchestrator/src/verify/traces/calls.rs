@@ -9,6 +9,7 @@ use super::finding::{Code, Finding};
 use super::structure::invocation;
 use super::tree::{Tree, is_tool_call, operation, service};
 use crate::verify::evidence::{CallOutcome, Span, SpanKind, TaskTranscript, ToolCall};
+use portproof_proto::names::Part;
 use portproof_proto::{canonical, telemetry};
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -46,6 +47,7 @@ fn planned<'a>(tree: &Tree<'a>) -> Result<&'a Span, Finding> {
         .ok_or_else(|| {
             Finding::missing(
                 Code::Chain,
+                Part::Agent,
                 "no `invoke_agent` span stands under the request",
             )
         })?;
@@ -54,14 +56,24 @@ fn planned<'a>(tree: &Tree<'a>) -> Result<&'a Span, Finding> {
         .into_iter()
         .find(|span| operation(span) == telemetry::PLAN)
         .ok_or_else(|| {
-            Finding::missing(Code::Chain, "no `plan` span stands under `invoke_agent`")
+            Finding::missing(
+                Code::Chain,
+                Part::Agent,
+                "no `plan` span stands under `invoke_agent`",
+            )
         })?;
     // A model that was busy was asked again: the plan came with the last request.
     tree.descendants(&plan.span_id)
         .into_iter()
         .filter(|span| operation(span) == telemetry::CHAT && span.kind == SpanKind::Client)
         .max_by_key(|span| span.end_ns)
-        .ok_or_else(|| Finding::missing(Code::Chain, "no `chat` CLIENT span stands under `plan`"))
+        .ok_or_else(|| {
+            Finding::missing(
+                Code::Chain,
+                Part::Agent,
+                "no `chat` CLIENT span stands under `plan`",
+            )
+        })
 }
 
 fn check_call(tree: &Tree<'_>, call: &ToolCall, chat: Option<&Span>, findings: &mut Vec<Finding>) {
@@ -72,7 +84,7 @@ fn check_call(tree: &Tree<'_>, call: &ToolCall, chat: Option<&Span>, findings: &
             "no `execute_tool` span carries the id of the call {} ({})",
             call.call_id, call.tool
         );
-        findings.push(Finding::missing(Code::Chain, message));
+        findings.push(Finding::missing(Code::Chain, Part::Agent, message));
         return;
     };
     findings.extend(order(tree, execute, chat));
@@ -102,12 +114,11 @@ fn order(tree: &Tree<'_>, execute: &Span, chat: Option<&Span>) -> Option<Finding
     let Some(agent) = invocation(tree, execute) else {
         let message = format!("`{}` does not stand under `invoke_agent`", execute.name);
         // With a missing span in between this may be a gap; with a complete path it is a contradiction.
-        let finding = if tree.reaches_root(execute) {
-            Finding::contradiction
+        return Some(if tree.reaches_root(execute) {
+            Finding::contradiction(Code::Chain, message)
         } else {
-            Finding::missing
-        };
-        return Some(finding(Code::Chain, message));
+            Finding::missing(Code::Chain, Part::Agent, message)
+        });
     };
     if chat.is_some_and(|chat| chat.end_ns > execute.start_ns) {
         return Some(Finding::contradiction(
@@ -136,6 +147,7 @@ fn peers<'a>(
     let client = clients.last().ok_or_else(|| {
         Finding::missing(
             Code::PeerClosure,
+            Part::Agent,
             format!("no MCP CLIENT span stands under `{}`", execute.name),
         )
     })?;
@@ -144,6 +156,7 @@ fn peers<'a>(
         .ok_or_else(|| {
             Finding::missing(
                 Code::PeerClosure,
+                Part::ToolGateway,
                 format!(
                     "no MCP SERVER span of another process answers `{}`",
                     execute.name
@@ -228,7 +241,7 @@ fn expect(span: &Span, attribute: &str, expected: &str) -> Option<Finding> {
 fn expect_digest(span: &Span, attribute: &str, value: &Value) -> Option<Finding> {
     match canonical::digest(value) {
         Ok(digest) => expect(span, attribute, digest.as_str()),
-        Err(error) => Some(Finding::missing(
+        Err(error) => Some(Finding::undecided(
             Code::ToolDetails,
             format!("{attribute} cannot be compared: {error}"),
         )),
@@ -245,7 +258,11 @@ fn interpreter(tree: &Tree<'_>, server: &Span, call: &ToolCall) -> Option<Findin
         telemetry::RUN_CODE,
         call.tool
     );
-    Some(Finding::missing(Code::PeerClosure, message))
+    Some(Finding::missing(
+        Code::PeerClosure,
+        Part::Interpreter,
+        message,
+    ))
 }
 
 fn ran_code(tree: &Tree<'_>, server: &Span) -> bool {

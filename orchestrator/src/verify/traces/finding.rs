@@ -1,5 +1,6 @@
 //! What a rule found wrong with a trace.
 
+use portproof_proto::names::Part;
 use serde::Serialize;
 use std::fmt;
 
@@ -60,13 +61,24 @@ impl Code {
     }
 }
 
+/// What a finding says about the claim.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Bearing {
+    /// The spans at hand contradict it.
+    Contradicts,
+    /// Spans that should be there are not: of this part, or of one that is not known.
+    Missing(Option<Part>),
+    /// Nothing: what is there cannot be compared, whatever else arrives.
+    Undecided,
+}
+
 /// One thing that is wrong with a trace.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Finding {
     /// The rule.
     pub code: Code,
-    /// Whether something is missing, which a lost batch could explain; otherwise the spans contradict the claim.
-    pub missing: bool,
+    /// What it says about the claim.
+    pub bearing: Bearing,
     /// What was found, one sentence.
     pub message: String,
 }
@@ -76,18 +88,36 @@ impl Finding {
     pub(super) fn contradiction(code: Code, message: impl Into<String>) -> Self {
         Self {
             code,
-            missing: false,
+            bearing: Bearing::Contradicts,
             message: message.into(),
         }
     }
 
-    /// Something that should be there is not.
-    pub(super) fn missing(code: Code, message: impl Into<String>) -> Self {
+    /// A span that `part` should have sent is not there.
+    pub(super) fn missing(
+        code: Code,
+        part: impl Into<Option<Part>>,
+        message: impl Into<String>,
+    ) -> Self {
         Self {
             code,
-            missing: true,
+            bearing: Bearing::Missing(part.into()),
             message: message.into(),
         }
+    }
+
+    /// What is there cannot be compared.
+    pub(super) fn undecided(code: Code, message: impl Into<String>) -> Self {
+        Self {
+            code,
+            bearing: Bearing::Undecided,
+            message: message.into(),
+        }
+    }
+
+    /// Whether something is missing.
+    pub(super) const fn is_gap(&self) -> bool {
+        matches!(self.bearing, Bearing::Missing(_))
     }
 }
 

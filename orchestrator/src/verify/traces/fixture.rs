@@ -103,10 +103,11 @@ pub(crate) fn trace() -> TraceEvidence {
         spans.extend(call_spans(call, index));
     }
     spans.extend(code_spans());
+    let heard = ["agent", "model-stable", "tool-gateway", "interpreter"];
     TraceEvidence {
         spans,
-        lost_batches: 0,
-        timed_out: false,
+        heard: heard.map(str::to_owned).into(),
+        ..TraceEvidence::default()
     }
 }
 

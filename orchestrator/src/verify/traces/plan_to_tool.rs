@@ -1,7 +1,8 @@
 //! `traces/plan-to-tool`: any request can be followed from the agent's plan to the tool call.
 
 use super::calls::{self, INTERPRETED_TOOL};
-use super::finding::Finding;
+use super::doubts::Doubts;
+use super::finding::{Bearing, Finding};
 use super::structure;
 use super::tree::{Tree, service};
 use super::waterfall;
@@ -25,8 +26,8 @@ pub struct TracedTask<'a> {
 }
 
 /// One task with everything found in its trace.
-struct Examined<'a> {
-    task: TracedTask<'a>,
+pub(super) struct Examined<'a> {
+    pub(super) task: TracedTask<'a>,
     tree: Tree<'a>,
     findings: Vec<Finding>,
 }
@@ -34,8 +35,8 @@ struct Examined<'a> {
 /// Passes when the trace of every task is one tree under the orchestrator's span, with plan, model request and both ends
 /// of every tool call the agent reported, down to the interpreter's process, all of the cluster `cluster_uid`.
 ///
-/// Spans that contradict the claim fail it. Missing spans fail it as well, unless batches are known to be lost: then
-/// nothing can be said.
+/// Spans that contradict the claim fail it. Missing spans fail it as well, unless something else than a dropped context
+/// may explain them: batches that were lost, a relay that broke off, a part of the stack that was never heard.
 pub fn plan_to_tool(tasks: &[TracedTask<'_>], cluster_uid: &str) -> CheckResult {
     let examined: Vec<_> = tasks
         .iter()
@@ -56,8 +57,7 @@ pub fn plan_to_tool(tasks: &[TracedTask<'_>], cluster_uid: &str) -> CheckResult 
 pub fn is_complete(transcript: &TaskTranscript, spans: &[Span], cluster_uid: &str) -> bool {
     let trace = TraceEvidence {
         spans: spans.to_vec(),
-        lost_batches: 0,
-        timed_out: false,
+        ..TraceEvidence::default()
     };
     let examined = Examined::of(
         TracedTask {
@@ -88,15 +88,12 @@ impl<'a> Examined<'a> {
     }
 
     fn contradictions(&self) -> impl Iterator<Item = &Finding> {
-        self.findings.iter().filter(|finding| !finding.missing)
+        let findings = self.findings.iter();
+        findings.filter(|finding| finding.bearing == Bearing::Contradicts)
     }
 
     fn gaps(&self) -> impl Iterator<Item = &Finding> {
-        self.findings.iter().filter(|finding| finding.missing)
-    }
-
-    fn lost(&self) -> u64 {
-        self.task.trace.lost_batches
+        self.findings.iter().filter(|finding| finding.is_gap())
     }
 
     fn sentence(&self, finding: &Finding) -> String {
@@ -114,9 +111,11 @@ impl<'a> Examined<'a> {
             "traceId": transcript.trace_id,
             "calls": transcript.calls.len(),
             "lostBatches": trace.lost_batches,
+            "interrupted": trace.interrupted,
+            "heard": trace.heard,
             "timedOut": trace.timed_out,
             "findings": findings.iter().map(|finding| json!({
-                "code": finding.code, "missing": finding.missing, "message": finding.message,
+                "code": finding.code, "missing": finding.is_gap(), "message": finding.message,
             })).collect::<Vec<_>>(),
             "spans": waterfall::rows(tree),
         })
@@ -137,23 +136,27 @@ fn judge(examined: &[Examined<'_>], cluster_uid: &str) -> Verdict {
     if !contradictions.is_empty() {
         return failed(list(&contradictions, NAMED));
     }
-    // A gap that no loss explains is a context that was dropped.
-    let gaps = |lost: bool| -> Vec<String> {
-        let tasks = examined.iter().filter(|task| (task.lost() > 0) == lost);
-        tasks
-            .flat_map(|task| task.gaps().map(|finding| task.sentence(finding)))
+    let doubts = Doubts::of(examined);
+    let open = |explained: bool| -> Vec<String> {
+        let found = examined
+            .iter()
+            .flat_map(|task| task.findings.iter().map(move |finding| (task, finding)));
+        found
+            .filter(|(task, finding)| doubts.explain(task, finding) == explained)
+            .map(|(task, finding)| task.sentence(finding))
             .collect()
     };
-    let (unexplained, explained) = (gaps(false), gaps(true));
+    let (unexplained, explained) = (open(false), open(true));
+    // A gap that nothing explains is a context that was dropped.
     match (unexplained.is_empty(), explained.is_empty()) {
         (true, true) => Verdict::Passed,
         (false, _) => failed(list(&unexplained, NAMED)),
         (true, false) => {
-            let lost: u64 = examined.iter().map(Examined::lost).sum();
-            inconclusive(format!(
-                "{lost} batches of spans were lost, and {}",
-                list(&explained, NAMED)
-            ))
+            let findings = list(&explained, NAMED);
+            inconclusive(match doubts.sentence().as_str() {
+                "" => findings,
+                doubts => format!("{doubts}, and {findings}"),
+            })
         }
     }
 }
@@ -184,7 +187,6 @@ fn facts(examined: &[Examined<'_>], cluster_uid: &str) -> Vec<Fact> {
         .iter()
         .flat_map(|task| task.tree.spans.iter().map(|span| service(span)))
         .collect();
-    let lost: u64 = examined.iter().map(Examined::lost).sum();
     let waited = examined
         .iter()
         .filter(|task| task.task.trace.timed_out)
@@ -204,7 +206,7 @@ fn facts(examined: &[Examined<'_>], cluster_uid: &str) -> Vec<Fact> {
             list(&services.into_iter().collect::<Vec<_>>(), 12),
         ),
         Fact::new("cluster", cluster_uid),
-        Fact::new("lost batches", lost),
+        Fact::new("lost batches", Doubts::of(examined).lost),
         Fact::new("waits that ended by their deadline", waited),
     ];
     let findings = examined

@@ -4,6 +4,7 @@ use super::finding::{Code, Finding};
 use super::tree::{Tree, operation, service};
 use crate::verify::evidence::{Span, SpanKind, TaskTranscript};
 use crate::verify::measure::list;
+use portproof_proto::names::Part;
 use portproof_proto::telemetry;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -54,6 +55,7 @@ fn roots(tree: &Tree<'_>) -> Vec<Finding> {
     if tree.children(tree.root).is_empty() {
         findings.push(Finding::missing(
             Code::Present,
+            Part::Agent,
             "no span has the request as its parent",
         ));
     }
@@ -68,6 +70,7 @@ fn orphans(tree: &Tree<'_>) -> Vec<Finding> {
         .map(|span| {
             Finding::missing(
                 Code::Orphan,
+                None,
                 format!(
                     "the parent of `{}` of {} is missing",
                     span.name,

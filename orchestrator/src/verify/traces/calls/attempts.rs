@@ -4,6 +4,7 @@ use super::super::finding::{Code, Finding};
 use super::super::tree::{Tree, service};
 use super::below;
 use crate::verify::evidence::{Span, SpanKind, ToolCall};
+use portproof_proto::names::Part;
 use portproof_proto::telemetry;
 use serde_json::Value;
 
@@ -29,12 +30,11 @@ pub(super) fn check(clients: &[&Span], execute: &Span, call: &ToolCall) -> Vec<F
             "`{}` shows {seen} attempts, the agent reported {reported}",
             execute.name
         );
-        let finding = if seen < reported {
-            Finding::missing
+        return vec![if seen < reported {
+            Finding::missing(Code::PeerClosure, Part::Agent, message)
         } else {
-            Finding::contradiction
-        };
-        return vec![finding(Code::PeerClosure, message)];
+            Finding::contradiction(Code::PeerClosure, message)
+        }];
     }
     let numbered = clients.iter().zip(1_u64..);
     let mut findings: Vec<_> = numbered
