@@ -193,6 +193,7 @@ fn each_problem_of_an_action_is_said_in_one_line() {
         "canary: {weights: {stable: 90, canary: 10}, tolerance: 0}",
         "canary: {weights: {stable: 90, canary: 10}, tolerance: .nan}",
         "canary: {weights: {stable: 90, canary: 10}, requests: 800}",
+        "canary: {weights: {stable: 50, canary: 50}, requests: 200000, tolerance: 0.1}",
         "canary: {weights: {stable: 90, canary: 2000000}, rate: 0}",
         "canary: {weights: {stable: 90}}",
         "rollback: {requests: 2000}",

@@ -15,6 +15,7 @@ pub(super) const NAMES: [&str; 9] = [
 const HOUR: Duration = Duration::from_hours(1);
 const SECOND: Duration = Duration::from_secs(1);
 const REQUESTS: u32 = 4_000;
+const MOST_REQUESTS: u32 = 1_000_000;
 const RATE: u32 = 800;
 /// A gateway may choose a version for each connection: so many miss a canary of ten percent once in 40,000 runs.
 const CONNECTIONS: u32 = 100;
@@ -125,7 +126,7 @@ fn canary(given: &At<file::Canary>, problems: &mut Problems) -> CanaryPlan {
         requests: value::number(
             requests.as_ref(),
             REQUESTS,
-            (1, 1_000_000),
+            (1, MOST_REQUESTS),
             "requests",
             problems,
         ),
@@ -191,25 +192,24 @@ fn decidable(
     given: &At<file::Canary>,
     problems: &mut Problems,
 ) {
-    let place = requests.map_or_else(|| given.place(), At::place);
-    let Some(needed) = needed_requests(plan) else {
+    let needed = needed_requests(plan);
+    if needed.is_some_and(|needed| plan.requests >= needed) {
         return;
-    };
-    if plan.requests < needed {
-        let what = format!(
-            "{} requests can never prove ± {:.1} points",
-            plan.requests,
-            plan.tolerance * 100.0
-        );
-        problems.add(
-            place,
-            what,
-            format!("ask for at least {needed} requests, or allow a wider tolerance"),
-        );
     }
+    let place = requests.map_or_else(|| given.place(), At::place);
+    let what = format!(
+        "{} requests can never prove ± {:.1} points",
+        plan.requests,
+        plan.tolerance * 100.0
+    );
+    let help = needed.map_or_else(
+        || "allow a wider tolerance".to_owned(),
+        |needed| format!("ask for at least {needed} requests, or allow a wider tolerance"),
+    );
+    problems.add(place, what, help);
 }
 
-/// The number of requests from which on a route that serves exactly its weights passes.
+/// The number of requests from which on a route that serves exactly its weights passes, up to the most a plan may have.
 fn needed_requests(plan: &CanaryPlan) -> Option<u32> {
     let goal = plan.goal();
     let band = Interval::around(goal.canary_share, goal.tolerance);
@@ -230,7 +230,7 @@ fn needed_requests(plan: &CanaryPlan) -> Option<u32> {
     };
     (1..=100)
         .map(|step| step * 100)
-        .chain((11..=100).map(|step| step * 1_000))
+        .chain((11..=MOST_REQUESTS / 1_000).map(|step| step * 1_000))
         .find(passes)
 }
 
@@ -247,7 +247,7 @@ fn rollback(given: &At<file::Rollback>, problems: &mut Problems) -> RollbackPlan
         requests: value::number(
             requests.as_ref(),
             REQUESTS,
-            (1, 1_000_000),
+            (1, MOST_REQUESTS),
             "requests",
             problems,
         ),
