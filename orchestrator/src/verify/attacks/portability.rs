@@ -103,6 +103,18 @@ fn calls_whose_answers_were_lost_say_nothing_about_the_tool() {
 }
 
 #[test]
+fn an_answer_that_was_lost_may_have_been_the_good_one() {
+    let mut task = seal_price();
+    task.calls[1].is_error = true;
+    task.calls[1].outcome = Some(CallOutcome::ToolError);
+    let mut lost = task.calls[1].clone();
+    lost.outcome = Some(CallOutcome::Timeout);
+    task.calls.push(lost);
+    let verdict = tools_discovered(&bundle(), &[task]).verdict;
+    assert_eq!(verdict.word(), "inconclusive", "{verdict:?}");
+}
+
+#[test]
 fn a_result_that_breaks_its_schema_is_no_answer() {
     let mut task = seal_price();
     task.calls[1].outcome = Some(CallOutcome::InvalidResult);

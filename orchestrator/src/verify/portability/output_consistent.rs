@@ -34,8 +34,8 @@ enum Outcome {
 
 /// Passes when every task was answered on both clusters with the same text, through the same calls with the same
 /// arguments and results. Transcripts hold calls in the order of the plan, so that calls that ran side by side are
-/// compared with their counterparts whichever of them came back first. A tool that failed on one side only is a difference; anything else that kept a task from its
-/// answer is no verdict.
+/// compared with their counterparts whichever of them came back first. A tool that failed on one side only is a
+/// difference; anything else that kept a task from its answer is no verdict.
 pub fn output_consistent(
     a: &[TaskTranscript],
     b: &[TaskTranscript],
