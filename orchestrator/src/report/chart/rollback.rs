@@ -1,6 +1,6 @@
 //! A rollback over time: who answered what was sent when, and when the weights went back.
 
-use super::svg::{Anchor, Svg, ticks};
+use super::svg::{Anchor, Svg, number, ticks};
 use serde_json::Value;
 
 const WIDTH: f64 = 540.0;
@@ -145,7 +145,7 @@ fn marks(svg: &mut Svg, timeline: &Timeline) {
             "tick",
             (timeline.x(tick * 1e9), BOTTOM + 14.0),
             Anchor::Middle,
-            &format!("{tick:.0} s"),
+            &format!("{} s", number(tick)),
         );
     }
 }

@@ -1,6 +1,6 @@
 //! The canary's share: the interval against the tolerance band, and the share over time below it.
 
-use super::svg::{Anchor, Svg, ticks};
+use super::svg::{Anchor, Svg, number, ticks};
 use serde_json::Value;
 
 const WIDTH: f64 = 540.0;
@@ -102,7 +102,7 @@ fn interval(svg: &mut Svg, shares: &Shares) {
             "tick",
             (at(tick / 100.0), 76.0),
             Anchor::Middle,
-            &format!("{tick:.0} %"),
+            &format!("{} %", number(tick)),
         );
     }
 }
@@ -141,7 +141,7 @@ fn over_time(svg: &mut Svg, shares: &Shares) {
             "tick",
             (LEFT - 6.0, y(tick / 100.0) + 3.5),
             Anchor::End,
-            &format!("{tick:.0} %"),
+            &format!("{} %", number(tick)),
         );
     }
     svg.text(
@@ -158,5 +158,9 @@ fn percent(share: f64) -> String {
 }
 
 fn points(share: f64, tolerance: f64) -> String {
-    format!("{:.0} ± {:.0} %", share * 100.0, tolerance * 100.0)
+    format!(
+        "{} ± {} %",
+        number(share * 100.0),
+        number(tolerance * 100.0)
+    )
 }

@@ -2,7 +2,7 @@
 
 use super::super::summary::StepSummary;
 use super::super::words::seconds;
-use super::svg::{Anchor, Svg, ticks};
+use super::svg::{Anchor, Svg, number, ticks};
 use crate::run::event::StepOutcome;
 
 const WIDTH: f64 = 1080.0;
@@ -36,7 +36,7 @@ pub(crate) fn steps(steps: &[StepSummary]) -> String {
             "tick",
             (x(tick * 1e3), TOP - 12.0),
             Anchor::Middle,
-            &format!("{tick:.0} s"),
+            &format!("{} s", number(tick)),
         );
     }
     let mut y = TOP;

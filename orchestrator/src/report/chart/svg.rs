@@ -126,6 +126,13 @@ pub(super) fn ticks(maximum: f64, most: u32) -> Vec<f64> {
         .collect()
 }
 
+/// A number with as many decimals as it has, three at most: ticks may stand between whole numbers.
+pub(super) fn number(value: f64) -> String {
+    let text = format!("{value:.3}");
+    let text = text.trim_end_matches('0').trim_end_matches('.');
+    text.to_owned()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -144,5 +151,13 @@ mod tests {
         assert_eq!(ticks(5.0, 6), [0.0, 1.0, 2.0, 3.0, 4.0, 5.0]);
         assert_eq!(ticks(f64::NAN, 6), [0.0]);
         assert_eq!(ticks(0.0, 6), [0.0]);
+    }
+
+    #[test]
+    fn two_ticks_never_say_the_same() {
+        let said: Vec<_> = ticks(3.0, 6).into_iter().map(number).collect();
+        assert_eq!(said, ["0", "0.5", "1", "1.5", "2", "2.5", "3"]);
+        assert_eq!(number(100.0), "100");
+        assert_eq!(number(0.2 * 3.0), "0.6");
     }
 }

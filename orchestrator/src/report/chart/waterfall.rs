@@ -1,6 +1,6 @@
 //! Traces as waterfalls: one row a span, indented by depth, coloured by process.
 
-use super::svg::{Anchor, Svg, escape, ticks};
+use super::svg::{Anchor, Svg, escape, number, ticks};
 use serde_json::Value;
 use std::fmt::Write as _;
 
@@ -85,7 +85,7 @@ fn waterfall(rows: &[Row]) -> String {
             "tick",
             (x(tick * 1e3), TOP - 12.0),
             Anchor::Middle,
-            &format!("{tick:.0} ms"),
+            &format!("{} ms", number(tick)),
         );
     }
     let services = services(rows);
