@@ -1,9 +1,9 @@
 //! What a reader must know first: everything that is not a pass, where it is, why, and what to do about it.
 
 use super::summary::{RunSummary, StepSummary};
-use super::words::{join, severity};
+use super::words::{join, on, severity};
 use crate::run::event::StepOutcome;
-use crate::verify::{CheckResult, Role, Verdict, catalogue};
+use crate::verify::{CheckResult, Verdict, catalogue};
 
 /// Most left-overs named in one sentence.
 const NAMED: usize = 4;
@@ -100,7 +100,7 @@ fn of_check(group: &[&CheckResult]) -> Option<Attention> {
         place: if roles.is_empty() {
             "across clusters".to_owned()
         } else {
-            on(&roles)
+            on(roles)
         },
         reason: first.verdict.reason()?.to_owned(),
         advice: advice(first)?.to_owned(),
@@ -114,20 +114,10 @@ fn of_step(step: &StepSummary) -> Option<Attention> {
     Some(Attention {
         word: "error",
         subject: Subject::Step(step.id.clone()),
-        place: on(&step.roles.iter().collect::<Vec<_>>()),
+        place: on(&step.roles),
         reason: message.clone(),
         advice: "The infrastructure failed: repair what is named here and run again.".to_owned(),
     })
-}
-
-/// ` on cluster a`, without the space in front.
-fn on(roles: &[&Role]) -> String {
-    let names: Vec<_> = roles.iter().map(ToString::to_string).collect();
-    match names.as_slice() {
-        [] => String::new(),
-        [name] => format!("on cluster {name}"),
-        names => format!("on clusters {}", join(names, 6)),
-    }
 }
 
 fn of_end(run: &RunSummary) -> Option<Attention> {

@@ -5,7 +5,7 @@ use super::chart;
 use super::summary::{Cleanup, RunSummary, StepSummary};
 use super::words::{evidence_class, seconds};
 use crate::run::event::StepOutcome;
-use crate::verify::{CheckResult, Fact, Level, Role, Verdict};
+use crate::verify::{CheckResult, Fact, Role, Verdict};
 use minijinja::Environment;
 use minijinja::value::Serde;
 use serde::Serialize;
@@ -247,11 +247,7 @@ fn check_view(
         id: id.to_owned(),
         anchor: anchor(id),
         claim: first.map_or_else(String::new, |check| check.claim.clone()),
-        level: if first.is_some_and(|check| check.level == Level::Must) {
-            "MUST"
-        } else {
-            "SHOULD"
-        },
+        level: first.map_or("", |check| check.level.word()),
         cells: columns
             .iter()
             .map(|column| {

@@ -6,7 +6,7 @@
 use super::summary::{CheckEntry, RunSummary, StepSummary};
 use super::words::evidence_class;
 use crate::run::event::StepOutcome;
-use crate::verify::{CheckResult, Level, Verdict};
+use crate::verify::{CheckResult, Verdict};
 use quick_junit::{NonSuccessKind, Report, SerializeError, TestCase, TestCaseStatus, TestSuite};
 use std::fmt::Write as _;
 use std::io;
@@ -64,14 +64,7 @@ fn check(entry: &CheckEntry) -> TestCase {
         .map_or_else(|| check.id.clone(), |role| format!("{}[{role}]", check.id));
     let mut case = TestCase::new(name, status(check));
     case.set_classname(check.family());
-    case.add_property((
-        "level",
-        if check.level == Level::Must {
-            "MUST"
-        } else {
-            "SHOULD"
-        },
-    ));
+    case.add_property(("level", check.level.word()));
     case.add_property(("evidence", evidence_class(check.evidence_class)));
     case.add_property(("step", entry.step.as_str()));
     case.set_system_out(facts(check));

@@ -4,7 +4,7 @@ use super::attention::advice;
 use super::summary::RunSummary;
 use super::words::{evidence_class, plain, seconds, severity};
 use crate::run::event::StepOutcome;
-use crate::verify::{CheckResult, Level, Role, Verdict};
+use crate::verify::{CheckResult, Role, Verdict};
 use comfy_table::{ColumnConstraint, ContentArrangement, LineStyle, Table, TableStyle};
 use std::fmt::Write as _;
 
@@ -72,8 +72,15 @@ fn header(run: &RunSummary, style: TerminalStyle, out: &mut String) {
     out.push('\n');
 }
 
-/// Everything that is not a pass, the worst first.
+/// Everything that is not a pass: what was proven to fail, then steps that broke off, then what is not decided.
 fn trouble(run: &RunSummary, style: TerminalStyle, out: &mut String) {
+    let mut checks: Vec<_> = run.with(|verdict| *verdict != Verdict::Passed).collect();
+    checks.sort_by_key(|check| severity(&check.verdict));
+    let failed = checks.partition_point(|check| matches!(check.verdict, Verdict::Failed { .. }));
+    let (failed, undecided) = checks.split_at(failed);
+    for check in failed {
+        explain(check, style, out);
+    }
     for step in &run.steps {
         if let Some(StepOutcome::Error { message }) = &step.outcome {
             line(
@@ -83,9 +90,7 @@ fn trouble(run: &RunSummary, style: TerminalStyle, out: &mut String) {
             line(out, &format!("  {}\n", plain(message)));
         }
     }
-    let mut checks: Vec<_> = run.with(|verdict| *verdict != Verdict::Passed).collect();
-    checks.sort_by_key(|check| severity(&check.verdict));
-    for check in checks {
+    for check in undecided {
         explain(check, style, out);
     }
 }
@@ -96,17 +101,13 @@ fn explain(check: &CheckResult, style: TerminalStyle, out: &mut String) {
         .role
         .as_ref()
         .map_or_else(String::new, |role| format!(" on {role}"));
-    let level = if check.level == Level::Must {
-        "MUST"
-    } else {
-        "SHOULD"
-    };
     let word = painted(&word, color(&check.verdict), style);
     line(
         out,
         &format!(
-            "{word} {}{place} ({level}, evidence: {})",
+            "{word} {}{place} ({}, evidence: {})",
             plain(&check.id),
+            check.level.word(),
             evidence_class(check.evidence_class)
         ),
     );

@@ -1,7 +1,6 @@
 //! Words that all formats share.
 
-use super::summary::ClusterSummary;
-use crate::verify::{EvidenceClass, Verdict};
+use crate::verify::{EvidenceClass, Role, Verdict};
 
 /// Milliseconds for people: `850 ms`, `48.2 s`, `3 min 5 s`.
 #[expect(
@@ -33,17 +32,20 @@ pub(super) fn join(items: &[String], limit: usize) -> String {
     }
 }
 
-/// ` on cluster a`, ` on clusters a and b`, or nothing.
-pub(super) fn list_roles(clusters: &[ClusterSummary]) -> String {
-    let roles: Vec<_> = clusters
-        .iter()
-        .map(|cluster| cluster.role.to_string())
-        .collect();
-    match roles.len() {
-        0 => String::new(),
-        1 => format!(" on cluster {}", roles[0]),
-        _ => format!(" on clusters {}", join(&roles, 6)),
+/// `on cluster a`, `on clusters a and b`, or nothing.
+pub(super) fn on<'a>(roles: impl IntoIterator<Item = &'a Role>) -> String {
+    let names: Vec<_> = roles.into_iter().map(ToString::to_string).collect();
+    match names.as_slice() {
+        [] => String::new(),
+        [name] => format!("on cluster {name}"),
+        names => format!("on clusters {}", join(names, 6)),
     }
+}
+
+/// `1 check`, `3 checks`.
+pub(super) fn count(number: usize, noun: &str) -> String {
+    let plural = if number == 1 { "" } else { "s" };
+    format!("{number} {noun}{plural}")
 }
 
 /// What kind of thing was looked at, for people.

@@ -1,6 +1,6 @@
 //! A run in one sentence.
 
-use super::super::words::{join, list_roles, seconds};
+use super::super::words::{count, join, on, seconds};
 use super::{Counts, RunSummary, StepSummary};
 use crate::run::event::StepOutcome;
 use crate::verify::{CheckResult, Verdict};
@@ -32,7 +32,8 @@ impl RunSummary {
                 step.id
             ),
             _ if self.broke_off() => format!(
-                "No verdict: the run did not end. {passed} checks had passed where its log breaks off."
+                "No verdict: the run did not end. {} had passed where its log breaks off.",
+                count(passed, "check")
             ),
             (_, _, _, 1..) => format!(
                 "What ran passed, but {} did not run.",
@@ -40,10 +41,19 @@ impl RunSummary {
             ),
             _ if passed == 0 => "Nothing was checked.".to_owned(),
             _ => format!(
-                "Everything holds: {passed} checks passed{} in {}.",
-                list_roles(&self.clusters),
+                "Everything holds: {} passed{} in {}.",
+                count(passed, "check"),
+                self.place(),
                 seconds(self.elapsed_ms)
             ),
+        }
+    }
+
+    /// ` on clusters a and b`, or nothing.
+    fn place(&self) -> String {
+        match on(self.clusters.iter().map(|cluster| &cluster.role)) {
+            place if place.is_empty() => place,
+            place => format!(" {place}"),
         }
     }
 
