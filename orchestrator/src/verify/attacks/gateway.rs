@@ -102,6 +102,27 @@ fn a_canary_that_no_connection_ever_meets_fails() {
 }
 
 #[test]
+fn a_canary_that_was_not_there_is_no_wrong_weight() {
+    let mut record = over(split(4_000, 0), 100);
+    assert_eq!(weight(&record), "failed");
+    record.received.remove("model-canary");
+    assert_eq!(weight(&record), "inconclusive");
+    // Where nobody was asked, nobody is missing.
+    record.received.clear();
+    assert_eq!(weight(&record), "failed");
+}
+
+#[test]
+fn a_backend_that_did_not_tell_its_count_is_not_said_to_have_counted_nothing() {
+    let mut record = split(4_000, 10);
+    record.received.remove("model-canary");
+    let verdict = canary_weight(&record, &GOAL).verdict;
+    assert_eq!(verdict.word(), "inconclusive");
+    let why = verdict.reason().unwrap_or_default();
+    assert!(why.starts_with("`model-canary` did not say"), "{why}");
+}
+
+#[test]
 fn one_divided_connection_shows_that_requests_are_chosen_for() {
     let one_answer = over(record(4_000, |index| index == 2_000), 16);
     assert_eq!(weight(&one_answer), "failed");

@@ -61,6 +61,7 @@ pub fn canary_weight(record: &TrafficRecord, goal: &WeightGoal) -> CheckResult {
         .then(|| inconclusive("the goal is no share with a tolerance and a confidence"))
         .or_else(|| tally.objection())
         .or_else(|| forbidden_backend(&tally, goal))
+        .or_else(|| splits(goal).then(|| tally.absent()).flatten())
         .or_else(|| tally.sticky())
         .unwrap_or_else(|| measured.verdict(goal));
     CANARY_WEIGHT.decided(

@@ -56,7 +56,8 @@ pub(crate) fn over(mut record: TrafficRecord, connections: u32) -> TrafficRecord
 
 /// Lets the backends count what the clients saw.
 pub(crate) fn count(record: &mut TrafficRecord) {
-    record.received.clear();
+    let versions = [Part::ModelStable, Part::ModelCanary];
+    record.received = versions.map(|part| (part.name().to_owned(), 0)).into();
     for backend in record
         .samples
         .iter()

@@ -213,23 +213,34 @@ impl Tally {
 
     /// The backends count on their own; where they were asked, both counts must agree.
     fn contradiction(&self) -> Option<Verdict> {
-        let backends = self.by_backend.keys().chain(self.received.keys());
-        let differing = backends
-            .filter(|_| !self.received.is_empty())
-            .find(|backend| self.seen(backend) != self.received_by(backend))?;
-        Some(inconclusive(format!(
-            "clients saw {} answers of `{differing}`, which itself counted {}",
-            thousands(self.seen(differing)),
-            thousands(self.received_by(differing))
-        )))
+        if self.received.is_empty() {
+            return None;
+        }
+        let mut backends = self.by_backend.keys().chain(self.received.keys());
+        backends.find_map(|backend| match self.received.get(backend) {
+            None => Some(uncounted(backend)),
+            Some(counted) if *counted == self.seen(backend) => None,
+            Some(counted) => Some(inconclusive(format!(
+                "clients saw {} answers of `{backend}`, which itself counted {}",
+                thousands(self.seen(backend)),
+                thousands(*counted)
+            ))),
+        })
+    }
+
+    /// Says so when a version was asked for its count and did not tell it: a version that was not there gets no requests,
+    /// whatever the weights.
+    pub(super) fn absent(&self) -> Option<Verdict> {
+        let versions = [Part::ModelStable.name(), Part::ModelCanary.name()];
+        let asked = !self.received.is_empty();
+        let absent = versions
+            .into_iter()
+            .find(|version| asked && !self.received.contains_key(*version))?;
+        Some(uncounted(absent))
     }
 
     fn seen(&self, backend: &str) -> u64 {
         self.by_backend.get(backend).copied().unwrap_or_default()
-    }
-
-    fn received_by(&self, backend: &str) -> u64 {
-        self.received.get(backend).copied().unwrap_or_default()
     }
 
     /// Says so when answers stick to connections: then requests are no independent trials.
@@ -324,6 +335,12 @@ impl Tally {
             "connections": self.connections.evidence(),
         })
     }
+}
+
+fn uncounted(backend: &str) -> Verdict {
+    inconclusive(format!(
+        "`{backend}` did not say how many requests it had: it may have been restarted, or not have been there"
+    ))
 }
 
 /// Whether the canary answered.
