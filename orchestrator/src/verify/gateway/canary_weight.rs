@@ -52,7 +52,7 @@ struct Measured<'a> {
     interval: Interval,
 }
 
-/// Passes when the whole Wilson interval of the canary's share lies in the tolerance band, fails when all of it lies
+/// Passes when the whole interval of the canary's share lies in the tolerance band, fails when all of it lies
 /// outside, and says so when the trials allow neither.
 pub fn canary_weight(record: &TrafficRecord, goal: &WeightGoal) -> CheckResult {
     let tally = Tally::of(record);

@@ -97,6 +97,15 @@ impl Stickiness {
         Some(Self { chi_squared, p })
     }
 
+    /// The probability in words; that of full pinning is smaller than any number.
+    pub(super) fn odds(&self) -> String {
+        if self.p < f64::MIN_POSITIVE {
+            "p below 1e-300".to_owned()
+        } else {
+            format!("p = {:.0e}", self.p)
+        }
+    }
+
     /// Whether the spread is no chance.
     pub(super) fn is_no_chance(&self) -> bool {
         self.p < STICKY_P

@@ -251,8 +251,9 @@ impl Tally {
             .as_ref()
             .filter(|stickiness| stickiness.is_no_chance())?;
         Some(inconclusive(format!(
-            "the answers stick to the {} connections (p = {:.0e}), so the requests are not independent trials",
-            self.connections.number, stickiness.p
+            "the answers stick to the {} connections ({}), so the requests are not independent trials",
+            self.connections.number,
+            stickiness.odds()
         )))
     }
 

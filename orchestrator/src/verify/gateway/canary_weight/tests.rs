@@ -194,6 +194,7 @@ fn answers_that_stick_to_connections_are_no_independent_trials() {
     let (word, why) = reason(&sticky);
     assert_eq!(word, "inconclusive");
     assert!(why.contains("stick to the 16 connections"), "{why}");
+    assert!(!why.contains("0e0"), "{why}");
 }
 
 #[test]
