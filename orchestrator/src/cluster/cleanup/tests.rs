@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 const RUN: &str = "r1mhj8n3k7q";
 const OTHER_RUN: &str = "r1mhj8n3k7r";
-const SOON: Duration = Duration::from_secs(20);
+const SOON: Duration = Duration::from_mins(5);
 
 fn namespace() -> ObjectId {
     ObjectId::of_namespace(&names::run_namespace(RUN))

@@ -3,7 +3,7 @@ use crate::cluster::fake::{FakeApi, path_of};
 use serde_json::json;
 
 const OURS: &str = "portproof-r1mhj8n3k7q";
-const LONG: Duration = Duration::from_secs(20);
+const LONG: Duration = Duration::from_mins(5);
 const SHORT: Duration = Duration::from_millis(300);
 
 /// A pod that Envoy Gateway runs for a Gateway in `served`; its path.

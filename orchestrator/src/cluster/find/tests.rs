@@ -54,7 +54,7 @@ async fn runs_are_found_by_what_their_objects_say() {
     let runs = find_runs(&cluster).await.unwrap();
     let ids: Vec<_> = runs.iter().map(|it| it.run.as_str()).collect();
     assert_eq!(ids, [RUN, OTHER_RUN]);
-    let soon = Duration::from_secs(20);
+    let soon = Duration::from_mins(5);
     let report = cleanup(&cluster, RUN, runs[0].objects.clone(), None, soon).await;
     assert_eq!(
         report,

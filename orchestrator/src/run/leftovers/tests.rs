@@ -63,7 +63,7 @@ async fn a_run_is_one_run_wherever_it_left_something() {
 async fn only_the_chosen_run_is_removed_and_from_every_cluster() {
     let clusters = two_clusters().await;
     let chosen = choose(surveyed(&clusters).await, RUN).unwrap().unwrap();
-    let reports = chosen.remove(Duration::from_secs(20)).await;
+    let reports = chosen.remove(Duration::from_mins(5)).await;
     for ((fake, _), (_, report)) in clusters.iter().zip(reports) {
         assert_eq!((report.removed, report.left.len()), (1, 0));
         let of_run = path_of(&namespace(RUN));
