@@ -134,6 +134,23 @@ fn times_at_the_end_of_the_world_are_judged_too() {
 }
 
 #[test]
+fn a_clock_that_was_set_back_a_little_is_no_tool_before_its_plan() {
+    for (step_ns, word) in [(4_000_000, "passed"), (6_000_000, "failed")] {
+        let mut trace = trace();
+        let chat = trace.spans.iter().find(|span| span.span_id == "chat1");
+        let planned = chat.unwrap().end_ns;
+        for span in trace
+            .spans
+            .iter_mut()
+            .filter(|span| span.span_id == "execute-0")
+        {
+            span.start_ns = planned - step_ns;
+        }
+        assert_eq!(judged(&transcript(), &trace, CLUSTER), word, "{step_ns}");
+    }
+}
+
+#[test]
 fn the_trace_of_another_run_proves_nothing_about_this_one() {
     let mut other = transcript();
     other.trace_id = "f".repeat(32);

@@ -6,7 +6,7 @@
 mod attempts;
 
 use super::finding::{Code, Finding};
-use super::structure::invocation;
+use super::structure::{CLOCK_STEP_NS, invocation};
 use super::tree::{Tree, is_tool_call, operation, service};
 use crate::verify::evidence::{CallOutcome, Span, SpanKind, TaskTranscript, ToolCall};
 use portproof_proto::names::Part;
@@ -120,7 +120,7 @@ fn order(tree: &Tree<'_>, execute: &Span, chat: Option<&Span>) -> Option<Finding
             Finding::missing(Code::Chain, Part::Agent, message)
         });
     };
-    if chat.is_some_and(|chat| chat.end_ns > execute.start_ns) {
+    if chat.is_some_and(|chat| after(chat.end_ns, execute.start_ns)) {
         return Some(Finding::contradiction(
             Code::Chain,
             format!("`{}` began before the plan was made", execute.name),
@@ -130,12 +130,17 @@ fn order(tree: &Tree<'_>, execute: &Span, chat: Option<&Span>) -> Option<Finding
         .descendants(&agent.span_id)
         .into_iter()
         .any(|span| operation(span) == telemetry::CHAT && span.start_ns >= execute.end_ns);
-    (!answered && agent.end_ns < execute.end_ns).then(|| {
+    (!answered && after(execute.end_ns, agent.end_ns)).then(|| {
         Finding::contradiction(
             Code::Chain,
             format!("nothing of the agent came after `{}`", execute.name),
         )
     })
+}
+
+/// Whether `one` came after `other` by more than a step of the pod's clock explains.
+const fn after(one: u64, other: u64) -> bool {
+    one > other.saturating_add(CLOCK_STEP_NS)
 }
 
 /// Both ends of the attempt that was answered, the last one below an `execute_tool` span.

@@ -8,8 +8,8 @@ use portproof_proto::names::Part;
 use portproof_proto::telemetry;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// How far a child may begin before its parent in the same pod: wall clocks are read twice and may be stepped between.
-const CLOCK_STEP_NS: u64 = 5_000_000;
+/// How far two times of one pod may stand in the wrong order: wall clocks are read twice and may be stepped between.
+pub(super) const CLOCK_STEP_NS: u64 = 5_000_000;
 
 /// Spans that belong to the task and carry another trace id: whoever emitted them lost the context.
 pub(super) fn split(spans: &[Span], task: &TaskTranscript) -> Vec<Finding> {
