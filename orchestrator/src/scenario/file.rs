@@ -241,7 +241,7 @@ pub(super) struct Canary {
     pub rate: Option<At<u32>>,
     /// How far the measured share may be from the weight, in percentage points. Default: 2.
     pub tolerance: Option<At<f64>>,
-    /// Connections the requests are spread over. Default: 16.
+    /// Connections the requests are spread over. Default: 100.
     pub connections: Option<At<u32>>,
 }
 
@@ -263,7 +263,7 @@ pub(super) struct Rollback {
     pub requests: Option<At<u32>>,
     /// Requests a second. Default: 800.
     pub rate: Option<At<u32>>,
-    /// Connections the requests are spread over. Default: 16.
+    /// Connections the requests are spread over. Default: 100.
     pub connections: Option<At<u32>>,
     /// Time from the API server's answer to the last request that may reach the canary. Default: `3s`.
     pub budget: Option<At<String>>,
