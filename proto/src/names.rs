@@ -37,6 +37,12 @@ pub fn run_of_field_manager(manager: &str) -> Option<&str> {
 pub const RUN_METADATA: &str = "x-portproof-run";
 /// Response header that names the backend which answered a model request.
 pub const BACKEND_HEADER: &str = "x-portproof-backend";
+/// Request header by which the model route sends a request to one version, [`STABLE_VERSION`] or [`CANARY_VERSION`].
+pub const VERSION_HEADER: &str = "x-model-version";
+/// Value of [`VERSION_HEADER`] for the stable version.
+pub const STABLE_VERSION: &str = "stable";
+/// Value of [`VERSION_HEADER`] for the canary version.
+pub const CANARY_VERSION: &str = "canary";
 
 /// Port of the control agent's gRPC service.
 pub const CONTROL_PORT: u16 = 7443;

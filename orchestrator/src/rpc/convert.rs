@@ -79,6 +79,7 @@ const fn fault(fault: Fault) -> v1::Fault {
         Fault::ToolHidden => v1::Fault::ToolHidden,
         Fault::CatalogChanged => v1::Fault::CatalogChanged,
         Fault::RollbackIncomplete => v1::Fault::RollbackIncomplete,
+        Fault::CanaryNotServed => v1::Fault::CanaryNotServed,
     }
 }
 

@@ -42,6 +42,8 @@ pub enum Fault {
     CatalogChanged,
     /// A rollback leaves a share on the canary.
     RollbackIncomplete,
+    /// A canary that is to get a share gets nothing.
+    CanaryNotServed,
 }
 
 /// What the stack shall look like in one cluster.
@@ -137,6 +139,8 @@ pub struct LoadPlan {
     pub timeout: Duration,
     /// Path to ask for.
     pub path: String,
+    /// Version of the model to ask for by name; `None` leaves the choice to the split.
+    pub version: Option<&'static str>,
 }
 
 /// One egress probe to run.

@@ -41,6 +41,7 @@ const fn agent_fault(fault: Fault) -> Option<rpc::Fault> {
         Fault::ToolHidden => rpc::Fault::ToolHidden,
         Fault::CatalogChanged => rpc::Fault::CatalogChanged,
         Fault::RollbackIncomplete => rpc::Fault::RollbackIncomplete,
+        Fault::CanaryNotServed => rpc::Fault::CanaryNotServed,
         Fault::ToolChangedInTransit => return None,
     })
 }

@@ -146,6 +146,8 @@ pub enum Fault {
     CatalogChanged,
     /// Rolling back leaves a small share on the canary.
     RollbackIncomplete,
+    /// A canary that is to get a share gets nothing.
+    CanaryNotServed,
     /// A Tool is changed between export and import.
     ToolChangedInTransit,
 }
@@ -161,6 +163,7 @@ impl Fault {
             Self::ToolHidden => "tool-hidden",
             Self::CatalogChanged => "catalog-changed",
             Self::RollbackIncomplete => "rollback-incomplete",
+            Self::CanaryNotServed => "canary-not-served",
             Self::ToolChangedInTransit => "tool-changed-in-transit",
         }
     }

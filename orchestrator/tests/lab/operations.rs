@@ -110,6 +110,7 @@ async fn assert_a_rollout_loses_no_request(run: &Run, agent: &AgentClient) {
         connections: 16,
         timeout: Duration::from_secs(5),
         path: "/v1/models".to_owned(),
+        version: None,
     };
     let rolling = async {
         roll(&client, &namespace, Part::ModelStable).await;

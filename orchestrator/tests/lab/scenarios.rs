@@ -154,6 +154,7 @@ macro_rules! broken {
 
 broken! {
     wrong_weights_are_noticed: "gateway/weights-wrong.yaml",
+    a_canary_that_is_not_served_is_noticed: "gateway/canary-not-served.yaml",
     an_incomplete_rollback_is_noticed: "gateway/rollback-incomplete.yaml",
     a_runtime_that_is_only_a_name_is_noticed: "sandbox/runtime-runc.yaml",
     a_missing_egress_policy_is_noticed: "sandbox/policy-missing.yaml",

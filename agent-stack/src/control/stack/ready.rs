@@ -3,14 +3,15 @@
 use super::StackError;
 use super::apply::Stage;
 use super::plan::Plan;
-use super::route::VERSION_HEADER;
 use crate::control::api::{Kind, text};
 use crate::control::mcp;
 use k8s_openapi::api::apps::v1::Deployment;
 use kube::api::{Api, DynamicObject};
 use kube::core::{ApiResource, GroupVersionKind};
 use kube::runtime::wait::await_condition;
-use portproof_proto::names::{BACKEND_HEADER, GATEWAY, Part};
+use portproof_proto::names::{
+    BACKEND_HEADER, CANARY_VERSION, GATEWAY, Part, STABLE_VERSION, VERSION_HEADER,
+};
 use serde_json::Value;
 use std::time::Duration;
 
@@ -84,7 +85,10 @@ impl Stage {
 
     /// Waits until each model version answers through the Gateway when it is asked for by name.
     pub(super) async fn model_route_answers(&self, plan: &Plan, gateway: &GatewayAddress) {
-        for (version, part) in [("stable", Part::ModelStable), ("canary", Part::ModelCanary)] {
+        for (version, part) in [
+            (STABLE_VERSION, Part::ModelStable),
+            (CANARY_VERSION, Part::ModelCanary),
+        ] {
             until_in_a_row(|| self.model_answers(plan, gateway, version, part)).await;
         }
     }

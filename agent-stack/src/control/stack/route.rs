@@ -3,7 +3,10 @@
 use super::plan::Plan;
 use crate::control::api::Kind;
 use crate::control::traffic::weights;
-use portproof_proto::names::{GATEWAY, HTTP_PORT, MODEL_ROUTE, Part, TOOLS_ROUTE};
+use portproof_proto::names::{
+    CANARY_VERSION, GATEWAY, HTTP_PORT, MODEL_ROUTE, Part, STABLE_VERSION, TOOLS_ROUTE,
+    VERSION_HEADER,
+};
 use serde_json::{Value, json};
 
 /// Annotation of the model route with the split the stack was provisioned with, `stable/canary`.
@@ -12,8 +15,6 @@ pub(crate) const SPLIT_ANNOTATION: &str = "portproof.dev/provisioned-split";
 pub(crate) const FAULTS_ANNOTATION: &str = "portproof.dev/faults";
 /// The backends of the weighted rule, in their order.
 pub(crate) const STABLE_FIRST: [Part; 2] = [Part::ModelStable, Part::ModelCanary];
-/// Request header that chooses a version by name.
-pub(crate) const VERSION_HEADER: &str = "x-model-version";
 
 /// One listener, plain HTTP, for routes of the same namespace.
 pub(super) fn gateway(plan: &Plan) -> Value {
@@ -44,8 +45,8 @@ pub(super) fn model_route(plan: &Plan) -> Value {
         ],
     });
     let rules = [
-        by_version("canary", Part::ModelCanary),
-        by_version("stable", Part::ModelStable),
+        by_version(CANARY_VERSION, Part::ModelCanary),
+        by_version(STABLE_VERSION, Part::ModelStable),
         weighted,
     ];
     let mut route = route(plan, MODEL_ROUTE, &rules);

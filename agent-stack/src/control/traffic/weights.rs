@@ -8,6 +8,11 @@ const SKEW_POINTS: u64 = 6;
 /// Points of the share that an incomplete rollback leaves on the canary.
 const LEFT_POINTS: u64 = 5;
 
+const STABLE_ONLY: TrafficSplit = TrafficSplit {
+    stable: 100,
+    canary: 0,
+};
+
 /// The split as `stable/canary`.
 pub(crate) fn write(split: TrafficSplit) -> String {
     format!("{}/{}", split.stable, split.canary)
@@ -24,7 +29,13 @@ pub(crate) fn read(text: &str) -> Option<TrafficSplit> {
 
 /// The weights the route really gets when `asked` is wanted: the same, unless a fault says otherwise.
 pub(crate) fn serve(asked: TrafficSplit, faults: &Faults) -> TrafficSplit {
-    if asked.canary > 0 && faults.has(Fault::RouteWeightsSkewed) {
+    if asked.canary == 0 {
+        return asked;
+    }
+    if faults.has(Fault::CanaryNotServed) {
+        return STABLE_ONLY;
+    }
+    if faults.has(Fault::RouteWeightsSkewed) {
         return shift(asked, SKEW_POINTS);
     }
     asked
@@ -68,6 +79,16 @@ mod tests {
     fn without_faults_the_route_serves_what_is_asked() {
         assert_eq!(serve(split(90, 10), &Faults::default()), split(90, 10));
         assert_eq!(change(split(100, 0), &Faults::default()), split(100, 0));
+    }
+
+    #[test]
+    fn a_canary_that_is_not_served_gets_nothing_of_any_share() {
+        let faults = faults(Fault::CanaryNotServed);
+        for asked in [split(90, 10), split(1, 1), split(0, 1)] {
+            assert_eq!(serve(asked, &faults), STABLE_ONLY);
+            assert_eq!(change(asked, &faults), STABLE_ONLY);
+        }
+        assert_eq!(change(split(100, 0), &faults), split(100, 0));
     }
 
     #[test]

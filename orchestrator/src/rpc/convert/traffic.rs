@@ -2,6 +2,7 @@
 
 use crate::rpc::request::LoadPlan;
 use crate::verify::evidence::{Sample, TrafficFailure, TrafficRecord};
+use portproof_proto::names::VERSION_HEADER;
 use portproof_proto::v1;
 
 pub(in crate::rpc) fn traffic_request(plan: &LoadPlan) -> v1::DriveTrafficRequest {
@@ -11,7 +12,11 @@ pub(in crate::rpc) fn traffic_request(plan: &LoadPlan) -> v1::DriveTrafficReques
         connections: plan.connections,
         timeout_ms: u32::try_from(plan.timeout.as_millis()).unwrap_or(u32::MAX),
         path: plan.path.clone(),
-        ..v1::DriveTrafficRequest::default()
+        headers: plan
+            .version
+            .map(|version| (VERSION_HEADER.to_owned(), version.to_owned()))
+            .into_iter()
+            .collect(),
     }
 }
 

@@ -60,6 +60,7 @@ async fn change_under_load(
         connections: step.connections,
         timeout: REQUEST_TIMEOUT,
         path: PATH.to_owned(),
+        version: None,
     };
     let (started, load_runs) = oneshot::channel();
     let load = session.agent.drive(&plan, move || {

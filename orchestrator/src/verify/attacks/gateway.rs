@@ -1,4 +1,4 @@
-use crate::verify::evidence::{TrafficFailure, TrafficRecord};
+use crate::verify::evidence::{ByName, TrafficFailure, TrafficRecord};
 use crate::verify::gateway::fixture::{change, count, fail, over, record, rolled_back, split};
 use crate::verify::gateway::{RollbackGoal, WeightGoal, canary_weight, rollback};
 
@@ -120,6 +120,20 @@ fn a_backend_that_did_not_tell_its_count_is_not_said_to_have_counted_nothing() {
     assert_eq!(verdict.word(), "inconclusive");
     let why = verdict.reason().unwrap_or_default();
     assert!(why.starts_with("`model-canary` did not say"), "{why}");
+}
+
+/// The gateway may be right and the canary gone.
+#[test]
+fn a_canary_that_does_not_answer_to_its_name_proves_no_wrong_weight() {
+    let asked = |answered| TrafficRecord {
+        by_name: Some(ByName {
+            asked: 200,
+            answered,
+        }),
+        ..over(split(4_000, 0), 100)
+    };
+    assert_eq!(weight(&asked(0)), "inconclusive");
+    assert_eq!(weight(&asked(200)), "failed");
 }
 
 #[test]

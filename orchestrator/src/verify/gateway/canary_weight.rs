@@ -4,7 +4,7 @@ use super::connections::Connections;
 use super::interval::{Interval, clopper_pearson, wilson};
 use super::traffic::{Tally, is_canary};
 use crate::verify::catalogue::{CANARY_WEIGHT, failed, inconclusive};
-use crate::verify::evidence::{Sample, TrafficRecord};
+use crate::verify::evidence::{ByName, Sample, TrafficRecord};
 use crate::verify::measure::{percent, thousands};
 use crate::verify::{CheckResult, Fact, Verdict};
 use serde_json::{Value, json};
@@ -63,10 +63,11 @@ pub fn canary_weight(record: &TrafficRecord, goal: &WeightGoal) -> CheckResult {
         .or_else(|| forbidden_backend(&tally, goal))
         .or_else(|| splits(goal).then(|| tally.absent()).flatten())
         .or_else(|| tally.sticky())
+        .or_else(|| record.by_name.and_then(absent))
         .unwrap_or_else(|| measured.verdict(goal));
     CANARY_WEIGHT.decided(
         verdict,
-        facts(&measured, goal),
+        facts(record, &measured, goal),
         evidence(record, &measured, goal),
     )
 }
@@ -91,6 +92,16 @@ fn forbidden_backend(tally: &Tally, goal: &WeightGoal) -> Option<Verdict> {
 /// Whether both backends shall get requests.
 fn splits(goal: &WeightGoal) -> bool {
     goal.canary_share > 0.0 && goal.canary_share < 1.0
+}
+
+/// A canary that cannot be reached by its name either says nothing about the weights.
+fn absent(by_name: ByName) -> Option<Verdict> {
+    (by_name.answered == 0).then(|| {
+        inconclusive(format!(
+            "the canary answered none of {} requests that asked for it by name either, so it may not be there",
+            thousands(by_name.asked.into())
+        ))
+    })
 }
 
 impl Trial {
@@ -190,7 +201,7 @@ fn band_text(goal: &WeightGoal) -> String {
     )
 }
 
-fn facts(measured: &Measured<'_>, goal: &WeightGoal) -> Vec<Fact> {
+fn facts(record: &TrafficRecord, measured: &Measured<'_>, goal: &WeightGoal) -> Vec<Fact> {
     let interval = match measured.trial {
         Trial::Request => "Wilson interval",
         Trial::Connection => "Clopper-Pearson interval of connections",
@@ -204,6 +215,14 @@ fn facts(measured: &Measured<'_>, goal: &WeightGoal) -> Vec<Fact> {
         Fact::new("canary share", share),
         Fact::new("asked for", band_text(goal)),
     ];
+    facts.extend(record.by_name.map(|ByName { asked, answered }| {
+        let text = format!(
+            "it answered {} of {}",
+            thousands(answered.into()),
+            thousands(asked.into())
+        );
+        Fact::new("canary asked for by name", text)
+    }));
     facts.extend(measured.tally.facts());
     facts
 }
@@ -219,6 +238,7 @@ fn evidence(record: &TrafficRecord, measured: &Measured<'_>, goal: &WeightGoal) 
     evidence["share"] = json!(tally.share());
     evidence["trials"] = json!(trial.plural());
     evidence["interval"] = json!({"lower": interval.lower, "upper": interval.upper});
+    evidence["byName"] = json!(record.by_name);
     evidence["overTime"] = json!(over_time(&record.samples));
     evidence
 }

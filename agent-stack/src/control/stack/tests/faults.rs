@@ -32,6 +32,7 @@ fn each_fault_changes_exactly_what_it_is_about() {
         ),
         (Fault::RouteWeightsSkewed, vec!["HTTPRoute/model"]),
         (Fault::RollbackIncomplete, vec!["HTTPRoute/model"]),
+        (Fault::CanaryNotServed, vec!["HTTPRoute/model"]),
     ];
     for (fault, expected) in cases {
         let broken = all_objects(&plan(&[fault]));
