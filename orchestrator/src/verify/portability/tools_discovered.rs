@@ -130,12 +130,12 @@ fn judge(coverage: &Coverage, tasks: &[TaskTranscript]) -> Verdict {
             "no call of {} succeeded, and of some no answer arrived",
             list(&lost, 6)
         )),
-        (false, true) if tasks.iter().any(|task| task.failure.is_some()) => inconclusive(format!(
-            "{} was not called{}",
+        // What to call is the model's choice, and a tool that nobody called may well work.
+        (false, true) => inconclusive(format!(
+            "no task called {}{}",
             list(&uncalled, 6),
             failures(tasks)
         )),
-        (false, true) => failed(format!("no task called {}", list(&uncalled, 6))),
     }
 }
 
@@ -225,13 +225,13 @@ mod tests {
     }
 
     #[test]
-    fn each_tool_that_no_task_called_fails_by_name() {
+    fn each_tool_that_no_task_called_is_named_and_leaves_the_question_open() {
         for index in 0..3 {
             let mut task = seal_price();
             let call = task.calls.remove(index);
             assert_eq!(
                 judged(&[task]),
-                ("failed", format!("no task called {}", call.tool))
+                ("inconclusive", format!("no task called {}", call.tool))
             );
         }
     }
