@@ -24,7 +24,7 @@ pub use limits::Limits;
 pub(crate) use socket::watch_for_lost_peers;
 
 use crate::shutdown::Grace;
-use crate::telemetry::{Metrics, Telemetry, observe};
+use crate::telemetry::{Metrics, Telemetry, observe, with_metrics};
 use axum::Router;
 use floor::{Floor, Phase};
 use std::io;
@@ -120,7 +120,8 @@ impl Server {
             grace,
             metrics,
         } = self;
-        let floor = Floor::new(observe(router, &metrics), metrics, limits);
+        let router = observe(with_metrics(router, &metrics), &metrics);
+        let floor = Floor::new(router, limits);
         tokio::select! {
             broken = floor.accept(&listener) => return Err(ServerError::Accept(broken)),
             () = shutdown.cancelled() => {}

@@ -9,11 +9,10 @@ use crate::gateway::{self, Backends, FixedDocuments, GatewayParts, Registry};
 use crate::http_client::{self, HttpError};
 use crate::interpreter::{self, Python};
 use crate::model::{self, Answers, Engine, ModelParts};
-use crate::server::{self, ServerError};
+use crate::server::{Server, ServerError};
 use crate::telemetry::{
     RelayError, SpanRelay, Telemetry, TelemetryConfig, TelemetryError, resource,
 };
-use axum::Router;
 use clap::Args;
 use opentelemetry_sdk::Resource;
 use portproof_proto::names::Part;
@@ -217,25 +216,30 @@ impl Stack {
             answers: Answers::Engine(options.engine),
             telemetry: model_spans.clone(),
         });
+        let model = Server::new(model).observed_by(&model_spans);
         let model = roles.serve("model server", on.model_port, model).await?;
         let python = interpreter::router(options.python.clone(), options.resource(INTERPRETER));
         let interpreter = roles
-            .serve(INTERPRETER, on.interpreter_port, python)
+            .serve(INTERPRETER, on.interpreter_port, Server::new(python))
             .await?;
         let catalog = catalog::router(options.deviations.changed_catalog);
-        let catalog = roles.serve(CATALOG, on.catalog_port, catalog).await?;
+        let catalog = roles
+            .serve(CATALOG, on.catalog_port, Server::new(catalog))
+            .await?;
 
         let services = BTreeMap::from([
             (INTERPRETER.to_owned(), interpreter.port()),
             (CATALOG.to_owned(), catalog.port()),
         ]);
         let parts = gateway_parts(&options, &services, gateway_spans.clone(), relay.clone())?;
-        let router = gateway::router(parts, roles.shutdown.clone());
-        let gateway = roles.serve("tool gateway", on.gateway_port, router).await?;
-        let parts = agent_parts(&options, model, gateway, agent_spans.clone())?;
-        let agent = roles
-            .serve("agent", on.agent_port, agent::router(parts))
+        let gateway = gateway::router(parts, roles.shutdown.clone());
+        let gateway = Server::new(gateway).observed_by(&gateway_spans);
+        let gateway = roles
+            .serve("tool gateway", on.gateway_port, gateway)
             .await?;
+        let parts = agent_parts(&options, model, gateway, agent_spans.clone())?;
+        let agent = Server::new(agent::router(parts)).observed_by(&agent_spans);
+        let agent = roles.serve("agent", on.agent_port, agent).await?;
         Ok(Self {
             addresses: Addresses {
                 agent,
@@ -299,7 +303,7 @@ impl Roles {
         &self,
         role: &'static str,
         port: u16,
-        router: Router,
+        server: Server,
     ) -> Result<SocketAddr, StackError> {
         let listening = async {
             let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await?;
@@ -312,9 +316,9 @@ impl Roles {
                 .map_err(|source| StackError::Listen { role, port, source })?;
         let (shutdown, stopped) = (self.shutdown.clone(), self.stopped.clone());
         self.running.spawn(async move {
-            let served = server::serve_on(listener, router, shutdown.clone()).await;
+            let ended = server.serve_on(listener, shutdown.clone()).await;
             if !shutdown.is_cancelled() {
-                let source = served.err();
+                let source = ended.err();
                 // Without a listener the stack is being dropped, and nobody asks why.
                 let _ = stopped.send(StackError::Stopped { role, source });
             }

@@ -7,7 +7,6 @@ use axum::Json;
 use axum::http::{Method, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
-use std::fmt;
 use std::time::Duration;
 
 /// Why a request is not answered as it asks.
@@ -60,9 +59,6 @@ pub(super) enum ApiError {
         "the request came back to a server it had passed: the upstream of `{name}` leads in a circle"
     )]
     UpstreamLoop { name: String },
-    /// Metrics cannot be written.
-    #[error("the metrics cannot be written")]
-    Metrics(#[from] fmt::Error),
 }
 
 impl ApiError {
@@ -97,7 +93,6 @@ impl ApiError {
             Self::Method { .. } => StatusCode::METHOD_NOT_ALLOWED,
             Self::Upstream(_) => StatusCode::BAD_GATEWAY,
             Self::UpstreamLoop { .. } => StatusCode::LOOP_DETECTED,
-            Self::Metrics(_) => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
 
@@ -119,7 +114,6 @@ impl ApiError {
             Self::Method { .. } => "method_not_allowed",
             Self::Upstream(_) => "upstream_unavailable",
             Self::UpstreamLoop { .. } => "upstream_loop",
-            Self::Metrics(_) => "internal_error",
         }
     }
 

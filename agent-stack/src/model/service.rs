@@ -4,7 +4,7 @@ use super::body::{self, BodyLimits};
 use super::complete::{Completed, complete};
 use super::engine::Engine;
 use super::error::ApiError;
-use super::metrics::{Exposition, Metrics, Tracked};
+use super::metrics::{Metrics, Tracked};
 use super::request::Completion;
 use super::served::Served;
 use super::stream::{self, DONE};
@@ -13,7 +13,7 @@ use crate::server;
 use crate::strict_json;
 use crate::telemetry::{ActiveSpan, SpanKind, Telemetry, header_context};
 use axum::extract::{Path, Request, State};
-use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri};
 use axum::middleware::{self, Next};
 use axum::response::sse::{Event, Sse};
 use axum::response::{IntoResponse as _, Response};
@@ -59,7 +59,10 @@ struct Model {
 /// The routes of a model server.
 pub fn router(parts: ModelParts) -> Router {
     let model = Arc::new(Model {
-        metrics: Arc::new(Metrics::new(&parts.name)),
+        metrics: Arc::new(Metrics::new(
+            parts.telemetry.metrics().registry(),
+            &parts.name,
+        )),
         parts,
         limits: BodyLimits::default(),
     });
@@ -69,7 +72,6 @@ pub fn router(parts: ModelParts) -> Router {
         .route("/v1/models/{*id}", get(one_model))
         .layer(middleware::from_fn_with_state(Arc::clone(&model), count));
     let router = counted
-        .route("/metrics", get(metrics))
         .route("/requests", get(requests))
         .route("/health", get(|| async { StatusCode::OK }))
         .fallback(unknown_url)
@@ -113,15 +115,6 @@ async fn unknown_url(method: Method, uri: Uri) -> ApiError {
 async fn other_method(method: Method, uri: Uri) -> ApiError {
     let path = uri.path().to_owned();
     ApiError::Method { method, path }
-}
-
-async fn metrics(
-    State(model): State<Arc<Model>>,
-    headers: HeaderMap,
-) -> Result<Response, ApiError> {
-    let exposition = Exposition::accepted(&headers);
-    let text = model.metrics.text(exposition)?;
-    Ok(([(header::CONTENT_TYPE, exposition.media_type())], text).into_response())
 }
 
 async fn requests(State(model): State<Arc<Model>>) -> Json<Value> {

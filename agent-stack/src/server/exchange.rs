@@ -4,10 +4,9 @@ use super::activity::{Activity, Open};
 use super::body::{HoldingBody, Late, timely};
 use super::floor::Phase;
 use super::health::{asks_readiness, leaving};
-use crate::telemetry::{Metrics, exposition};
 use axum::Router;
 use axum::body::Body;
-use axum::http::{HeaderValue, Method, Request, StatusCode, Version, header};
+use axum::http::{HeaderValue, Request, StatusCode, Version, header};
 use axum::response::{IntoResponse as _, Response};
 use hyper::body::Incoming;
 use std::convert::Infallible;
@@ -15,14 +14,10 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tower::Service as _;
 
-/// Path of the metrics.
-const METRICS: &str = "/metrics";
-
 /// What every exchange of a server shares.
 #[derive(Clone, Debug)]
 pub(super) struct Exchanges {
     pub(super) router: Router,
-    pub(super) metrics: Metrics,
     pub(super) phase: watch::Receiver<Phase>,
     pub(super) body_limit: Duration,
 }
@@ -42,22 +37,17 @@ impl Exchanges {
         let response = if phase != Phase::Serving && asks_readiness(head.uri.path()) {
             leaving()
         } else {
-            self.route(Request::from_parts(head, body)).await
+            let Ok(response) = self
+                .router
+                .clone()
+                .call(Request::from_parts(head, body))
+                .await;
+            response
         };
         let response = too_late(response, &late);
         let last = late.happened() || *self.phase.borrow() != Phase::Serving;
         let response = closing(response, last && version < Version::HTTP_2);
         Ok(held(response, open))
-    }
-
-    async fn route(&self, request: Request<Body>) -> Response {
-        let scrape = (request.method() == Method::GET && request.uri().path() == METRICS)
-            .then(|| request.headers().get(header::ACCEPT).cloned());
-        let Ok(response) = self.router.clone().call(request).await;
-        match scrape {
-            Some(accept) => exposition::answer(&self.metrics, accept.as_ref(), response).await,
-            None => response,
-        }
     }
 }
 

@@ -4,7 +4,6 @@ use super::accept::accept;
 use super::connection::{self, protocol};
 use super::exchange::Exchanges;
 use super::limits::Limits;
-use crate::telemetry::Metrics;
 use axum::Router;
 use futures::FutureExt as _;
 use hyper_util::rt::TokioExecutor;
@@ -55,11 +54,10 @@ pub(super) struct Floor {
 }
 
 impl Floor {
-    pub(super) fn new(router: Router, metrics: Metrics, limits: Limits) -> Self {
+    pub(super) fn new(router: Router, limits: Limits) -> Self {
         let phase = watch::Sender::new(Phase::Serving);
         let exchanges = Exchanges {
             router,
-            metrics,
             phase: phase.subscribe(),
             body_limit: limits.body,
         };

@@ -9,14 +9,10 @@ use opentelemetry::metrics::{Counter, Histogram, Meter, MeterProvider as _, UpDo
 use opentelemetry_otlp::{ExporterBuildError, WithExportConfig as _};
 use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::error::OTelSdkResult;
-use opentelemetry_sdk::metrics::data::ResourceMetrics;
-use opentelemetry_sdk::metrics::reader::MetricReader;
-use opentelemetry_sdk::metrics::{
-    InstrumentKind, ManualReader, MeterProviderBuilder, PeriodicReader, Pipeline, SdkMeterProvider,
-    Temporality,
-};
+use opentelemetry_sdk::metrics::{MeterProviderBuilder, PeriodicReader, SdkMeterProvider};
 use portproof_proto::telemetry as names;
-use std::sync::{Arc, LazyLock, Weak};
+use prometheus::{Registry, TextEncoder};
+use std::sync::{Arc, LazyLock};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// How often metrics are pushed.
@@ -39,7 +35,7 @@ pub struct Metrics(Arc<Instruments>);
 #[derive(Debug)]
 struct Instruments {
     provider: SdkMeterProvider,
-    scrape: Scrape,
+    registry: Registry,
     requests: Histogram<f64>,
     active: UpDownCounter<i64>,
     calls: Histogram<f64>,
@@ -82,8 +78,8 @@ impl Metrics {
     }
 
     fn build(builder: MeterProviderBuilder) -> Self {
-        let scrape = Scrape::default();
-        let provider = builder.with_reader(scrape.clone()).build();
+        let registry = Registry::new();
+        let provider = pulled(builder, &registry).build();
         let meter = provider.meter("agent-stack");
         describe_process(&meter);
         Self(Arc::new(Instruments {
@@ -121,7 +117,7 @@ impl Metrics {
                 .with_description("Spans and data points received over OTLP")
                 .build(),
             provider,
-            scrape,
+            registry,
         }))
     }
 
@@ -179,13 +175,17 @@ impl Metrics {
         self.0.received.add(items, &attributes);
     }
 
-    /// Everything counted so far.
-    pub(super) fn collect(&self) -> ResourceMetrics {
-        let mut collected = ResourceMetrics::default();
-        if let Err(error) = self.0.scrape.collect(&mut collected) {
-            tracing::warn!(error = super::chain(&error), "metrics cannot be collected");
-        }
-        collected
+    /// Where `/metrics` is gathered from; a part adds what it counts under names that are not OpenTelemetry's.
+    pub(crate) fn registry(&self) -> &Registry {
+        &self.0.registry
+    }
+
+    /// Everything counted so far, in the text format 0.0.4 that every Prometheus reads.
+    ///
+    /// # Errors
+    /// When something was counted that the format has no words for.
+    pub fn text(&self) -> prometheus::Result<String> {
+        TextEncoder::new().encode_to_string(&self.0.registry.gather())
     }
 
     /// Pushes what has not been pushed yet and stops. Blocks.
@@ -243,29 +243,17 @@ fn pushed(
         .build())
 }
 
-/// Reads the instruments when it is asked to.
-#[derive(Clone, Debug, Default)]
-struct Scrape(Arc<ManualReader>);
-
-impl MetricReader for Scrape {
-    fn register_pipeline(&self, pipeline: Weak<Pipeline>) {
-        self.0.register_pipeline(pipeline);
-    }
-
-    fn collect(&self, collected: &mut ResourceMetrics) -> OTelSdkResult {
-        self.0.collect(collected)
-    }
-
-    fn force_flush(&self) -> OTelSdkResult {
-        self.0.force_flush()
-    }
-
-    fn shutdown_with_timeout(&self, timeout: Duration) -> OTelSdkResult {
-        self.0.shutdown_with_timeout(timeout)
-    }
-
-    /// Prometheus knows no other.
-    fn temporality(&self, _: InstrumentKind) -> Temporality {
-        Temporality::Cumulative
+/// Adds a reader that puts everything into `registry` whenever that is gathered.
+fn pulled(builder: MeterProviderBuilder, registry: &Registry) -> MeterProviderBuilder {
+    let exporter = opentelemetry_prometheus::exporter()
+        .with_registry(registry.clone())
+        // Every instrument is of one scope, which would be one more label on every sample.
+        .scope_info_enabled(false);
+    match exporter.build() {
+        Ok(reader) => builder.with_reader(reader),
+        Err(error) => {
+            tracing::warn!(error = super::chain(&error), "metrics cannot be pulled");
+            builder
+        }
     }
 }

@@ -6,7 +6,7 @@
 
 mod capture;
 mod exchange;
-pub(crate) mod exposition;
+mod exposition;
 mod log;
 mod metrics;
 mod relay;
@@ -16,6 +16,7 @@ mod tests;
 
 pub use capture::{Capture, CaptureError};
 pub(crate) use exchange::observe;
+pub(crate) use exposition::with_metrics;
 pub use log::{chain, log_to_stderr};
 pub use metrics::Metrics;
 pub use opentelemetry::Context;

@@ -59,7 +59,7 @@ mod exchanges {
         for path in paths {
             ask(&metrics, Request::get(*path).body(Body::empty()).unwrap()).await;
         }
-        let text = metrics.text();
+        let text = metrics.text().unwrap();
         let counts = text
             .lines()
             .filter(|line| line.starts_with("http_server_request_duration_seconds_count"));
@@ -85,7 +85,7 @@ mod exchanges {
     async fn a_request_that_was_given_up_is_counted_as_cancelled_and_is_active_no_more() {
         let metrics = Metrics::disabled();
         ask(&metrics, Request::get("/slow").body(Body::empty()).unwrap()).await;
-        let text = metrics.text();
+        let text = metrics.text().unwrap();
         assert!(text.contains("error_type=\"cancelled\""), "{text}");
         assert!(
             text.contains(
@@ -106,7 +106,7 @@ mod exchanges {
                 .unwrap();
             ask(&metrics, request).await;
         }
-        let text = metrics.text();
+        let text = metrics.text().unwrap();
         assert!(!text.contains("BREW"), "{text}");
         assert!(text.contains("http_request_method=\"_OTHER\",http_response_status_code=\"404\",url_scheme=\"http\"} 2\n"), "{text}");
     }

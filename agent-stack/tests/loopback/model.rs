@@ -1,9 +1,10 @@
 //! Model servers that stand in front of model servers.
 
-use crate::stack::start;
+use crate::stack::{serve, start};
 use agent_stack::authorities::Authorities;
 use agent_stack::http_client;
 use agent_stack::model::{Answers, Engine, ModelParts, Upstream, router};
+use agent_stack::server::Server;
 use agent_stack::telemetry::Telemetry;
 use axum::Router;
 use axum::body::Body;
@@ -33,15 +34,17 @@ fn behind() -> Router {
     router(parts("behind", Answers::Engine(Engine::RefPlannerV2)))
 }
 
-fn front(address: SocketAddr) -> Router {
+fn front(address: SocketAddr) -> Server {
     let upstream = Upstream::new(&format!("http://{address}/v1"), &Authorities::Public).unwrap();
-    router(parts("front", Answers::Upstream(Box::new(upstream))))
+    let parts = parts("front", Answers::Upstream(Box::new(upstream)));
+    let telemetry = parts.telemetry.clone();
+    Server::new(router(parts)).observed_by(&telemetry)
 }
 
 /// Two servers, the first of which forwards to the second.
 async fn pair(behind: Router, shutdown: &CancellationToken) -> [SocketAddr; 2] {
     let behind = start(behind, shutdown).await;
-    [start(front(behind), shutdown).await, behind]
+    [serve(front(behind), shutdown).await, behind]
 }
 
 async fn send(request: reqwest::RequestBuilder) -> (StatusCode, HeaderMap, String) {
@@ -186,11 +189,7 @@ async fn an_upstream_that_leads_back_is_an_error_and_no_endless_circle() {
         ];
         let [one, other] = [0, 1].map(|index| listeners[index].local_addr().unwrap());
         for (listener, upstream) in listeners.into_iter().zip([other, one]) {
-            tokio::spawn(agent_stack::server::serve_on(
-                listener,
-                front(upstream),
-                shutdown.clone(),
-            ));
+            tokio::spawn(front(upstream).serve_on(listener, shutdown.clone()));
         }
         [one, other]
     };
@@ -213,7 +212,7 @@ async fn an_upstream_that_does_not_answer_is_a_bad_gateway() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let nobody = listener.local_addr().unwrap();
     drop(listener);
-    let front = start(front(nobody), &shutdown).await;
+    let front = serve(front(nobody), &shutdown).await;
     let (status, _, body) = chat(front, &question(&json!({}))).await;
     assert_eq!(status, StatusCode::BAD_GATEWAY);
     let error: Value = serde_json::from_str(&body).unwrap();

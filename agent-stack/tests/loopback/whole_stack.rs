@@ -356,3 +356,39 @@ async fn a_task_that_is_not_done_in_time_fails_and_so_does_its_span() {
     let root = spans.iter().find(|span| span.parent() == ROOT).unwrap();
     assert_eq!(root.text("error.type").as_deref(), Some("agent"));
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_role_of_the_one_process_shows_what_it_counts_itself() {
+    let stack = Stack::shipped().await;
+    stack.ask(REFERENCE_TASK).await;
+    let addresses = stack.addresses();
+    for (role, counted) in [
+        (
+            addresses.model,
+            "vllm:e2e_request_latency_seconds_count{model_name=\"model-stable\"} ",
+        ),
+        (
+            addresses.gateway,
+            "mcp_server_operation_duration_seconds_count{gen_ai_tool_name=\"lookup_price\"",
+        ),
+        (
+            addresses.agent,
+            "gen_ai_invoke_agent_duration_seconds_count{gen_ai_agent_name=",
+        ),
+        (
+            addresses.interpreter,
+            "portproof_interpreter_runs_total{reason=\"exited\"} ",
+        ),
+    ] {
+        let page = reqwest::get(format!("http://{role}/metrics"))
+            .await
+            .unwrap();
+        let text = page.text().await.unwrap();
+        let line = text.lines().find(|line| line.starts_with(counted));
+        assert!(
+            line.is_some_and(|line| !line.ends_with(" 0")),
+            "{counted} is not in\n{text}"
+        );
+    }
+    stack.stop().await;
+}

@@ -172,7 +172,7 @@ mod tests {
         }
         stop.cancel();
         serving.await.unwrap().unwrap();
-        let text = own.metrics().text();
+        let text = own.metrics().text().unwrap();
         for service in ["tool-gateway", "other"] {
             let series = format!(
                 "portproof_otlp_received_total{{outcome=\"counted\",service=\"{service}\",signal=\"metrics\"}} 3"

@@ -1,11 +1,7 @@
 //! The metrics of the model, each with its name in vLLM.
 
-use prometheus_client::encoding::EncodeLabelSet;
-use prometheus_client::metrics::counter::Counter;
-use prometheus_client::metrics::family::Family;
-use prometheus_client::metrics::gauge::Gauge;
-use prometheus_client::metrics::histogram::Histogram;
-use prometheus_client::registry::{Metric, Registry};
+use prometheus::core::Collector;
+use prometheus::{Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, Opts, Registry};
 
 /// Upper bounds of the time buckets, in seconds: fine where the reference planner is, wide enough for a real model.
 const TIME_BUCKETS: [f64; 19] = [
@@ -27,28 +23,23 @@ pub(in crate::model) enum Finished {
 impl Finished {
     const ALL: [Self; 3] = [Self::Stop, Self::Length, Self::Abort];
 
-    const fn labels(self) -> FinishedLabels {
-        let finished_reason = match self {
+    const fn word(self) -> &'static str {
+        match self {
             Self::Stop => "stop",
             Self::Length => "length",
             Self::Abort => "abort",
-        };
-        FinishedLabels { finished_reason }
+        }
     }
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct FinishedLabels {
-    finished_reason: &'static str,
-}
-
-/// What is counted and timed of chat requests.
+/// What is counted and timed of requests.
 pub(super) struct Families {
-    pub(super) running: Gauge,
-    pub(super) waiting: Gauge,
-    success: Family<FinishedLabels, Counter>,
-    pub(super) prompt_tokens: Counter,
-    pub(super) generation_tokens: Counter,
+    requests: IntCounterVec,
+    pub(super) running: IntGauge,
+    pub(super) waiting: IntGauge,
+    success: IntCounterVec,
+    pub(super) prompt_tokens: IntCounter,
+    pub(super) generation_tokens: IntCounter,
     pub(super) queue_time: Histogram,
     pub(super) time_to_first_token: Histogram,
     pub(super) inter_token_latency: Histogram,
@@ -57,18 +48,19 @@ pub(super) struct Families {
 }
 
 impl Families {
-    /// Metrics in `registry`. The encoder adds `_total` to the names of counters.
-    pub(super) fn new(registry: &mut Registry) -> Self {
-        let mut add = Adding(registry);
+    /// Metrics in `registry`.
+    pub(super) fn new(registry: &Registry, model_name: &str) -> Self {
+        let add = Adding {
+            registry,
+            model_name,
+        };
         let families = Self {
-            running: add.one("num_requests_running", "Chat requests being answered"),
-            waiting: add.one("num_requests_waiting", "Chat requests that wait their turn"),
-            success: add.one(
-                "request_success",
-                "Chat requests answered, by reason to end",
-            ),
-            prompt_tokens: add.one("prompt_tokens", "Tokens of all prompts"),
-            generation_tokens: add.one("generation_tokens", "Tokens of all answers"),
+            requests: add.requests(),
+            running: add.gauge("num_requests_running", "Chat requests being answered"),
+            waiting: add.gauge("num_requests_waiting", "Chat requests that wait their turn"),
+            success: add.ended(),
+            prompt_tokens: add.counter("prompt_tokens_total", "Tokens of all prompts"),
+            generation_tokens: add.counter("generation_tokens_total", "Tokens of all answers"),
             queue_time: add.time("request_queue_time", "Waiting of a chat request"),
             time_to_first_token: add.time("time_to_first_token", "Arrival to first piece"),
             inter_token_latency: add.time("inter_token_latency", "Piece to piece of an answer"),
@@ -80,36 +72,67 @@ impl Families {
         };
         // Rates over a counter begin at zero only if it is there before it counts.
         for reason in Finished::ALL {
-            drop(families.success.get_or_create(&reason.labels()));
+            drop(families.success.with_label_values(&[reason.word()]));
         }
         families
     }
 
+    /// One more HTTP request came for `path`.
+    pub(super) fn received(&self, path: &str) {
+        self.requests.with_label_values(&[path]).inc();
+    }
+
     /// One more answer ended for `reason`.
     pub(super) fn finished(&self, reason: Finished) {
-        self.success.get_or_create(&reason.labels()).inc();
+        self.success.with_label_values(&[reason.word()]).inc();
     }
 }
 
-/// Adds metrics to a registry, under vLLM's prefix.
-struct Adding<'a>(&'a mut Registry);
+/// Adds metrics to a registry: our own as they are, vLLM's under its prefix and with the name of the model.
+struct Adding<'a> {
+    registry: &'a Registry,
+    model_name: &'a str,
+}
 
 impl Adding<'_> {
-    fn one<M: Metric + Clone + Default>(&mut self, name: &str, help: &str) -> M {
-        self.add(name, help, M::default())
+    fn requests(&self) -> IntCounterVec {
+        let options = Opts::new(
+            "portproof_requests_total",
+            "HTTP requests received, by path",
+        );
+        self.add(IntCounterVec::new(options, &["path"]))
     }
 
-    fn time(&mut self, name: &str, help: &str) -> Histogram {
-        self.add(
-            &format!("{name}_seconds"),
-            help,
-            Histogram::new(TIME_BUCKETS),
-        )
+    fn ended(&self) -> IntCounterVec {
+        let help = "Chat requests answered, by reason to end";
+        let options = self.options("request_success_total", help);
+        self.add(IntCounterVec::new(options, &["finished_reason"]))
     }
 
-    fn add<M: Metric + Clone>(&mut self, name: &str, help: &str, metric: M) -> M {
-        self.0
-            .register(format!("vllm:{name}"), help, metric.clone());
+    fn gauge(&self, name: &str, help: &str) -> IntGauge {
+        self.add(IntGauge::with_opts(self.options(name, help)))
+    }
+
+    fn counter(&self, name: &str, help: &str) -> IntCounter {
+        self.add(IntCounter::with_opts(self.options(name, help)))
+    }
+
+    fn time(&self, name: &str, help: &str) -> Histogram {
+        let options = self.options(&format!("{name}_seconds"), help);
+        self.add(Histogram::with_opts(
+            HistogramOpts::from(options).buckets(TIME_BUCKETS.to_vec()),
+        ))
+    }
+
+    fn options(&self, name: &str, help: &str) -> Opts {
+        Opts::new(format!("vllm:{name}"), help).const_label("model_name", self.model_name)
+    }
+
+    fn add<M: Collector + Clone + 'static>(&self, metric: prometheus::Result<M>) -> M {
+        let metric = metric.expect("names of metrics and labels are constants, and valid");
+        if let Err(error) = self.registry.register(Box::new(metric.clone())) {
+            tracing::warn!(%error, "a metric of the model is not shown");
+        }
         metric
     }
 }

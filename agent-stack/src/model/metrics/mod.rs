@@ -3,26 +3,19 @@
 //! Left out is what would not be true here: there is no cache of keys and values, so no `vllm:kv_cache_usage_perc`. What a
 //! relayed answer is worth in tokens, and how it ended, stands in the metrics of the upstream.
 
-mod exposition;
 mod families;
 #[cfg(test)]
 mod tests;
 mod tracked;
 
-pub(super) use exposition::Exposition;
 pub(super) use families::Finished;
 pub(super) use tracked::Tracked;
 
 use super::complete::FinishReason;
 use families::Families;
-use prometheus_client::encoding::EncodeLabelSet;
-use prometheus_client::encoding::text::encode;
-use prometheus_client::metrics::counter::Counter;
-use prometheus_client::metrics::family::Family;
-use prometheus_client::metrics::gauge::Gauge;
-use prometheus_client::registry::Registry;
-use std::fmt;
+use prometheus::{IntGauge, Registry};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 use tokio::sync::Semaphore;
 
@@ -38,49 +31,32 @@ impl From<FinishReason> for Finished {
     }
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct PathLabels {
-    path: String,
-}
-
 /// The metrics of one model server.
 pub(super) struct Metrics {
-    registry: Registry,
     families: Families,
-    requests: Family<PathLabels, Counter>,
-    total: Counter,
+    received: AtomicU64,
     slots: Arc<Semaphore>,
 }
 
 impl Metrics {
-    pub(super) fn new(model_name: &str) -> Self {
-        let mut registry = Registry::default();
-        let requests = Family::default();
-        let help = "HTTP requests received, by path";
-        registry.register("portproof_requests", help, requests.clone());
-        let label = ("model_name".into(), model_name.to_owned().into());
-        let families = Families::new(registry.sub_registry_with_label(label));
+    /// Metrics of the model `model_name`, to be gathered from `registry`.
+    pub(super) fn new(registry: &Registry, model_name: &str) -> Self {
         Self {
-            registry,
-            families,
-            requests,
-            total: Counter::default(),
+            families: Families::new(registry, model_name),
+            received: AtomicU64::new(0),
             slots: Arc::new(Semaphore::new(CAPACITY)),
         }
     }
 
     /// Counts an HTTP request by the route it took.
     pub(super) fn received(&self, path: &str) {
-        self.total.inc();
-        let labels = PathLabels {
-            path: path.to_owned(),
-        };
-        self.requests.get_or_create(&labels).inc();
+        self.received.fetch_add(1, Ordering::Relaxed);
+        self.families.received(path);
     }
 
     /// HTTP requests counted so far.
     pub(super) fn count(&self) -> u64 {
-        self.total.get()
+        self.received.load(Ordering::Relaxed)
     }
 
     /// Waits until a chat request may be answered; it counts as running until the result is dropped.
@@ -94,20 +70,13 @@ impl Metrics {
         self.families.queue_time.observe(waited);
         Tracked::new(Arc::clone(self), arrived, permit)
     }
-
-    /// All metrics in a text format.
-    pub(super) fn text(&self, exposition: Exposition) -> Result<String, fmt::Error> {
-        let mut text = String::new();
-        encode(&mut text, &self.registry)?;
-        Ok(exposition.write(text))
-    }
 }
 
 /// One in a gauge, until it is dropped.
-struct Counted(Gauge);
+struct Counted(IntGauge);
 
 impl Counted {
-    fn new(gauge: &Gauge) -> Self {
+    fn new(gauge: &IntGauge) -> Self {
         gauge.inc();
         Self(gauge.clone())
     }

@@ -1,5 +1,6 @@
 use super::*;
 use crate::model::openai::Usage;
+use prometheus::TextEncoder;
 
 const USAGE: Usage = Usage {
     prompt_tokens: 7,
@@ -7,8 +8,15 @@ const USAGE: Usage = Usage {
     total_tokens: 9,
 };
 
-fn assert_has(metrics: &Metrics, lines: &[&str]) {
-    let text = metrics.text(Exposition::Classic).unwrap();
+fn metrics() -> (Registry, Arc<Metrics>) {
+    let registry = Registry::new();
+    let metrics = Arc::new(Metrics::new(&registry, "m"));
+    (registry, metrics)
+}
+
+fn assert_has(registry: &Registry, lines: &[&str]) {
+    let text = TextEncoder::new().encode_to_string(&registry.gather());
+    let text = text.unwrap();
     for line in lines {
         assert!(
             text.lines().any(|found| found == *line),
@@ -19,21 +27,24 @@ fn assert_has(metrics: &Metrics, lines: &[&str]) {
 
 #[tokio::test]
 async fn the_families_carry_the_names_of_vllm() {
-    let metrics = Arc::new(Metrics::new("m"));
+    let (registry, metrics) = metrics();
     metrics.received("/v1/models");
     let mut tracked = metrics.admit().await;
-    assert_has(&metrics, &["vllm:num_requests_running{model_name=\"m\"} 1"]);
+    assert_has(
+        &registry,
+        &["vllm:num_requests_running{model_name=\"m\"} 1"],
+    );
     tracked.token();
     tracked.token();
     tracked.finish(Finished::Stop, USAGE);
     assert_has(
-        &metrics,
+        &registry,
         &[
             "# TYPE vllm:request_success_total counter",
             "vllm:num_requests_running{model_name=\"m\"} 0",
             "vllm:num_requests_waiting{model_name=\"m\"} 0",
-            "vllm:request_success_total{model_name=\"m\",finished_reason=\"stop\"} 1",
-            "vllm:request_success_total{model_name=\"m\",finished_reason=\"abort\"} 0",
+            "vllm:request_success_total{finished_reason=\"stop\",model_name=\"m\"} 1",
+            "vllm:request_success_total{finished_reason=\"abort\",model_name=\"m\"} 0",
             "vllm:prompt_tokens_total{model_name=\"m\"} 7",
             "vllm:generation_tokens_total{model_name=\"m\"} 2",
             "vllm:request_queue_time_seconds_count{model_name=\"m\"} 1",
@@ -48,13 +59,13 @@ async fn the_families_carry_the_names_of_vllm() {
 
 #[tokio::test]
 async fn an_answer_that_nobody_waits_for_is_an_abort_and_no_success() {
-    let metrics = Arc::new(Metrics::new("m"));
+    let (registry, metrics) = metrics();
     drop(metrics.admit().await);
     assert_has(
-        &metrics,
+        &registry,
         &[
             "vllm:num_requests_running{model_name=\"m\"} 0",
-            "vllm:request_success_total{model_name=\"m\",finished_reason=\"abort\"} 1",
+            "vllm:request_success_total{finished_reason=\"abort\",model_name=\"m\"} 1",
             "vllm:e2e_request_latency_seconds_count{model_name=\"m\"} 0",
         ],
     );
@@ -62,7 +73,7 @@ async fn an_answer_that_nobody_waits_for_is_an_abort_and_no_success() {
 
 #[tokio::test]
 async fn requests_beyond_the_capacity_wait_and_show_as_waiting() {
-    let metrics = Arc::new(Metrics::new("m"));
+    let (registry, metrics) = metrics();
     let mut running = Vec::new();
     for _ in 0..CAPACITY {
         running.push(metrics.admit().await);
@@ -70,7 +81,7 @@ async fn requests_beyond_the_capacity_wait_and_show_as_waiting() {
     let mut waiting = Box::pin(metrics.admit());
     assert!(futures::poll!(&mut waiting).is_pending());
     assert_has(
-        &metrics,
+        &registry,
         &[
             "vllm:num_requests_running{model_name=\"m\"} 256",
             "vllm:num_requests_waiting{model_name=\"m\"} 1",
@@ -78,5 +89,8 @@ async fn requests_beyond_the_capacity_wait_and_show_as_waiting() {
     );
     running.pop();
     drop(waiting.await);
-    assert_has(&metrics, &["vllm:num_requests_waiting{model_name=\"m\"} 0"]);
+    assert_has(
+        &registry,
+        &["vllm:num_requests_waiting{model_name=\"m\"} 0"],
+    );
 }

@@ -4,6 +4,7 @@ mod honesty;
 mod operations;
 
 use super::*;
+use crate::telemetry::with_metrics;
 use axum::Router;
 use axum::body::Body;
 use axum::http::{HeaderMap, Request, StatusCode, header};
@@ -48,11 +49,13 @@ impl Answered {
 }
 
 fn engine_server(engine: Engine) -> Router {
-    router(ModelParts {
+    let telemetry = Telemetry::disabled("model-stable");
+    let router = router(ModelParts {
         name: "model-stable".into(),
         answers: Answers::Engine(engine),
-        telemetry: Telemetry::disabled("model-stable"),
-    })
+        telemetry: telemetry.clone(),
+    });
+    with_metrics(router, telemetry.metrics())
 }
 
 fn server() -> Router {

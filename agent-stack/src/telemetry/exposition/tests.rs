@@ -1,6 +1,10 @@
 use super::*;
 use crate::telemetry::resource;
+use axum::body::Body;
+use axum::http::Request;
+use http_body_util::BodyExt as _;
 use std::time::Duration;
+use tower::ServiceExt as _;
 
 fn metrics() -> Metrics {
     let metrics = Metrics::unpushed(resource("tool-gateway", |name| {
@@ -13,71 +17,52 @@ fn metrics() -> Metrics {
     metrics
 }
 
-/// The text without the start of the process, which is always another.
-fn lines(format: Format, own: &str) -> String {
-    let text = join(own, &families(&metrics().collect()), format);
-    let lines = text
-        .split_inclusive('\n')
-        .filter(|line| !line.starts_with("process_start_time_seconds "));
-    lines.collect()
-}
-
-async fn body(response: Response) -> (String, String) {
-    let media_type = response.headers()[header::CONTENT_TYPE]
-        .to_str()
-        .unwrap()
-        .to_owned();
-    (media_type, own_text(response.into_body()).await.unwrap())
+async fn scraped(metrics: &Metrics) -> Response {
+    let router = with_metrics(Router::new(), metrics);
+    let request = Request::get("/metrics").body(Body::empty()).unwrap();
+    router.oneshot(request).await.unwrap()
 }
 
 #[test]
 fn prometheus_reads_the_text() {
-    insta::assert_snapshot!(lines(Format::Prometheus, ""));
-}
-
-#[test]
-fn openmetrics_ends_with_its_last_line_and_names_counters_without_total() {
-    let text = lines(Format::OpenMetrics, "");
-    assert!(text.ends_with("\n# EOF\n"), "{text}");
-    assert!(
-        text.contains(
-            "# TYPE portproof_interpreter_runs counter\nportproof_interpreter_runs_total{"
-        ),
-        "{text}"
-    );
-    assert!(text.contains("# TYPE target info\ntarget_info{"), "{text}");
-}
-
-#[test]
-fn what_a_part_writes_itself_comes_first_and_no_family_twice() {
-    let own = "# TYPE target info\ntarget_info{own=\"1\"} 1\n# EOF\n";
-    let text = lines(Format::OpenMetrics, own);
-    assert!(
-        text.starts_with("# TYPE target info\ntarget_info{own=\"1\"} 1\n# HELP"),
-        "{text}"
-    );
-    assert_eq!(text.matches("# EOF").count(), 1);
-    assert_eq!(text.matches("target_info{").count(), 1);
+    let text = metrics().text().unwrap();
+    // The start of the process is always another.
+    let lines = text
+        .split_inclusive('\n')
+        .filter(|line| !line.starts_with("process_start_time_seconds "));
+    insta::assert_snapshot!(lines.collect::<String>());
 }
 
 #[tokio::test]
-async fn the_format_is_the_one_that_was_asked_for_or_that_the_part_chose() {
+async fn the_page_says_its_format_and_shows_what_was_counted_meanwhile() {
     let metrics = metrics();
-    let openmetrics = HeaderValue::from_static(Format::OpenMetrics.media_type());
-    let absent = || StatusCode::NOT_FOUND.into_response();
-    let (plain, _) = body(answer(&metrics, None, absent()).await).await;
-    assert_eq!(plain, Format::Prometheus.media_type());
-    let (asked, _) = body(answer(&metrics, Some(&openmetrics), absent()).await).await;
-    assert_eq!(asked, Format::OpenMetrics.media_type());
-    let own = ([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], "x 1").into_response();
-    let (chosen, text) = body(answer(&metrics, Some(&openmetrics), own).await).await;
-    assert_eq!(chosen, Format::Prometheus.media_type());
-    assert!(text.starts_with("x 1\n# HELP"), "{text}");
+    for runs in ["2", "3"] {
+        metrics.program_ended("timeout");
+        let page = scraped(&metrics).await;
+        assert_eq!(page.headers()[header::CONTENT_TYPE], MEDIA_TYPE);
+        let text = page.into_body().collect().await.unwrap().to_bytes();
+        let line = format!("portproof_interpreter_runs_total{{reason=\"timeout\"}} {runs}");
+        let text = str::from_utf8(&text).unwrap();
+        assert!(text.lines().any(|found| found == line), "{text}");
+    }
 }
 
 #[tokio::test]
-async fn a_part_that_fails_to_write_its_metrics_is_not_covered_up() {
-    let failed = StatusCode::INTERNAL_SERVER_ERROR.into_response();
-    let answered = answer(&metrics(), None, failed).await;
-    assert_eq!(answered.status(), StatusCode::INTERNAL_SERVER_ERROR);
+async fn metrics_that_cannot_be_written_are_an_error_and_not_an_empty_page() {
+    struct Unnamed;
+    impl prometheus::core::Collector for Unnamed {
+        fn desc(&self) -> Vec<&prometheus::core::Desc> {
+            Vec::new()
+        }
+        fn collect(&self) -> Vec<prometheus::proto::MetricFamily> {
+            let mut family = prometheus::proto::MetricFamily::default();
+            family.set_metric(vec![prometheus::proto::Metric::default()]);
+            vec![family]
+        }
+    }
+    let metrics = metrics();
+    metrics.registry().unregister(Box::new(Unnamed)).unwrap();
+    metrics.registry().register(Box::new(Unnamed)).unwrap();
+    let page = scraped(&metrics).await;
+    assert_eq!(page.status(), StatusCode::INTERNAL_SERVER_ERROR);
 }

@@ -6,9 +6,10 @@ pub(crate) use collector::{Collected, Collector};
 
 use agent_stack::agent::{AgentEvent, TaskRequest};
 use agent_stack::all::{self, Deviations, Fixtures, Options};
+use agent_stack::http_client;
 use agent_stack::interpreter::{Python, Settings};
 use agent_stack::model::Engine;
-use agent_stack::{http_client, server};
+use agent_stack::server::Server;
 use axum::Router;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -39,9 +40,14 @@ pub(crate) fn python() -> Python {
 
 /// Serves a router on a port of its own.
 pub(crate) async fn start(router: Router, shutdown: &CancellationToken) -> SocketAddr {
+    serve(Server::new(router), shutdown).await
+}
+
+/// Serves on a port of its own.
+pub(crate) async fn serve(server: Server, shutdown: &CancellationToken) -> SocketAddr {
     let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
     let address = listener.local_addr().unwrap();
-    tokio::spawn(server::serve_on(listener, router, shutdown.clone()));
+    tokio::spawn(server.serve_on(listener, shutdown.clone()));
     address
 }
 
