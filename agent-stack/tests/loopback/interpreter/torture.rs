@@ -74,6 +74,15 @@ async fn memory_taken_by_many_processes_counts_together() {
     assert_eq!(answer["endedBy"], "memory", "{answer}");
 }
 
+/// A process whose name is no text was once left out of every count, and with it all that it started.
+#[tokio::test]
+async fn a_name_that_is_no_utf_8_hides_nobody() {
+    let code = "import ctypes, os, time\nPR_SET_NAME = 15\nctypes.CDLL(None).prctl(PR_SET_NAME, b'\\xff\\xfe', 0, 0, 0)\n\
+        for _ in range(30):\n    if os.fork() == 0: time.sleep(20)\ntime.sleep(20)";
+    let answer = survives(code, json!({"processes": 10, "wallSeconds": 5})).await;
+    assert_eq!(answer["endedBy"], "processes", "{answer}");
+}
+
 #[tokio::test]
 async fn an_endless_loop_that_ignores_every_signal_is_ended() {
     let code = "import signal\nfor s in set(range(1, 32)) - {9, 19}: signal.signal(s, signal.SIG_IGN)\nwhile True: pass";
