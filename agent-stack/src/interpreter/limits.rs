@@ -17,7 +17,8 @@ pub struct Limits {
     pub processes: u64,
     /// Largest file, in bytes, by `RLIMIT_FSIZE`.
     pub file_bytes: u64,
-    /// Disk space of the workspace and of files deleted but open, in bytes, by watching them.
+    /// Disk space of the workspace and of files deleted but open, in bytes, by watching them; without Landlock also of
+    /// what all programs have put into the directories that are wiped between runs.
     pub disk_bytes: u64,
     /// Open files of each process, by `RLIMIT_NOFILE`.
     pub open_files: u64,

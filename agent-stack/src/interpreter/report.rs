@@ -121,6 +121,8 @@ pub(super) struct Order {
     pub(super) python: PathBuf,
     /// Directory that holds the program.
     pub(super) workspace: PathBuf,
+    /// Directories that every program can fill unless Landlock keeps it in its workspace.
+    pub(super) shared: Vec<PathBuf>,
     /// What the run may use.
     pub(super) limits: Limits,
     /// `RLIMIT_NPROC`, but under gVisor: processes and threads of this user, on the whole node.

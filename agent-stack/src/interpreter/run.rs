@@ -215,6 +215,7 @@ impl Python {
             launcher: self.settings.launcher.clone(),
             python: self.settings.python.clone(),
             workspace: workspace.path().to_path_buf(),
+            shared: self.settings.wiped.clone(),
             limits,
             user_processes: self.settings.user_processes,
             readable: self.settings.readable.clone(),

@@ -1,4 +1,5 @@
-//! How much disk space a run takes: its workspace, and files that it deleted and keeps open.
+//! How much disk space a run takes: its workspace, files that it deleted and keeps open, and where nothing keeps it in its
+//! workspace also the directories that all runs share.
 
 use super::members::Member;
 use rustix::process::Pid;
@@ -14,23 +15,25 @@ const DEEPEST: usize = 64;
 /// Unit of `st_blocks`, stat(2).
 const BLOCK: u64 = 512;
 
-/// Disk space in bytes; `None` when there is too much to measure it.
-pub(super) fn used(workspace: &Path, members: &[Member]) -> Option<u64> {
-    let open: u64 = members
-        .iter()
-        .map(|member| deleted_but_open(member.pid))
-        .sum();
-    Some(below(workspace)? + open)
+/// Disk space in bytes; `None` when there is too much to measure it. Nobody can tell whose file in a `shared` directory
+/// is, so it counts for every run; the workspaces in there count each for its own.
+pub(super) fn used(workspace: &Path, shared: &[PathBuf], members: &[Member]) -> Option<u64> {
+    let open = members.iter().map(|member| deleted_but_open(member.pid));
+    let mut bytes = below(workspace, None)? + open.sum::<u64>();
+    for directory in shared {
+        bytes += below(directory, workspace.parent())?;
+    }
+    Some(bytes)
 }
 
-fn below(root: &Path) -> Option<u64> {
+fn below(root: &Path, except: Option<&Path>) -> Option<u64> {
     let mut pending = vec![(root.to_path_buf(), 0)];
     let (mut bytes, mut entries) = (0, 0);
     while let Some((directory, depth)) = pending.pop() {
         for (path, metadata) in listed(&directory).ok()? {
             bytes += metadata.blocks() * BLOCK;
             entries += 1;
-            if metadata.is_dir() {
+            if metadata.is_dir() && except != Some(&path) {
                 pending.push((path, depth + 1));
             }
         }
@@ -85,7 +88,23 @@ mod tests {
         let workspace = tempfile::tempdir().unwrap();
         fs_err::create_dir(workspace.path().join("deep")).unwrap();
         fs_err::write(workspace.path().join("deep/file"), vec![1; 100_000]).unwrap();
-        assert!(used(workspace.path(), &[]).unwrap() >= 100_000);
+        assert!(used(workspace.path(), &[], &[]).unwrap() >= 100_000);
+    }
+
+    #[test]
+    fn what_lies_beside_the_workspaces_counts_and_what_lies_in_another_one_does_not() {
+        let shared = tempfile::tempdir().unwrap();
+        let runs = shared.path().join("runs");
+        for (directory, bytes) in [
+            (runs.join("0"), 100),
+            (runs.join("1"), 900_000),
+            (shared.path().join("x"), 100_000),
+        ] {
+            fs_err::create_dir_all(&directory).unwrap();
+            fs_err::write(directory.join("file"), vec![1; bytes]).unwrap();
+        }
+        let used = used(&runs.join("0"), &[shared.path().to_owned()], &[]).unwrap();
+        assert!((100_100..500_000).contains(&used), "{used}");
     }
 
     #[test]
@@ -93,7 +112,7 @@ mod tests {
         let workspace = tempfile::tempdir().unwrap();
         let deep = (0..DEEPEST + 3).fold(workspace.path().to_path_buf(), |path, _| path.join("d"));
         fs_err::create_dir_all(deep).unwrap();
-        assert_eq!(used(workspace.path(), &[]), None);
+        assert_eq!(used(workspace.path(), &[], &[]), None);
     }
 
     #[test]
@@ -106,6 +125,6 @@ mod tests {
 
     #[test]
     fn a_workspace_that_is_gone_takes_nothing() {
-        assert_eq!(used(Path::new("/nonexistent/workspace"), &[]), Some(0));
+        assert_eq!(used(Path::new("/nonexistent/workspace"), &[], &[]), Some(0));
     }
 }

@@ -136,7 +136,7 @@ fn hear(mut ours: &UnixStream) -> io::Result<Prepared> {
 
 /// Watches the program until it ends or has to, then ends everything that is left of it.
 fn carry_out(order: &Order, program: Pid, server: UnixStream, confinement: Confinement) -> Ended {
-    let mut watch = Watch::start(order, program);
+    let mut watch = Watch::start(order, program, confinement);
     let events = Events::start(program, server);
     let cause = watch_until_end(&mut watch, &events);
     let wall = watch.elapsed();

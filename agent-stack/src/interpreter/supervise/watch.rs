@@ -2,9 +2,10 @@
 
 use super::disk;
 use super::members::{self, Member, collected_ticks};
-use crate::interpreter::report::{EndedBy, Order, Usage};
+use crate::interpreter::report::{Confinement, EndedBy, Layer, Order, Usage};
 use rustix::param::clock_ticks_per_second;
 use rustix::process::{Pid, WaitOptions, getpid, waitpid};
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 /// Time between two looks, and between the first ones: most programs are quick.
@@ -17,6 +18,8 @@ const DISK_EVERY: u32 = 4;
 pub(super) struct Watch<'a> {
     order: &'a Order,
     program: Pid,
+    /// Directories beside the workspace that the program can fill.
+    shared: &'a [PathBuf],
     started: Instant,
     looks: u32,
     most_memory: u64,
@@ -24,11 +27,13 @@ pub(super) struct Watch<'a> {
 }
 
 impl<'a> Watch<'a> {
-    /// Starts the clock of the run of `program`.
-    pub(super) fn start(order: &'a Order, program: Pid) -> Self {
+    /// Starts the clock of the run of `program`, confined so.
+    pub(super) fn start(order: &'a Order, program: Pid, confinement: Confinement) -> Self {
+        let kept_in = confinement.landlock != Layer::Unsupported;
         Self {
             order,
             program,
+            shared: if kept_in { &[] } else { &order.shared },
             started: Instant::now(),
             looks: 0,
             most_memory: 0,
@@ -109,7 +114,7 @@ impl<'a> Watch<'a> {
         if !self.looks.is_multiple_of(DISK_EVERY) {
             return None;
         }
-        let used = disk::used(&self.order.workspace, members);
+        let used = disk::used(&self.order.workspace, self.shared, members);
         let fits = used.is_some_and(|used| used <= self.order.limits.disk_bytes);
         (!fits).then_some(EndedBy::Disk)
     }

@@ -2,7 +2,7 @@
 
 use super::server::Server;
 use super::{DAEMON, limits, unconfined};
-use agent_stack::interpreter::{EndedBy, Program, Python, WantedLimits};
+use agent_stack::interpreter::{EndedBy, Program, Python, Settings, WantedLimits};
 use serde_json::{Value, json};
 
 /// Runs a program on a server of its own, which then must still serve.
@@ -137,6 +137,35 @@ async fn a_program_that_fills_the_disk_is_ended() {
     let code = "for n in range(10_000): open(str(n), 'wb').write(b'x' * (1 << 20))";
     let answer = survives(code, json!({"wallSeconds": 60})).await;
     assert_eq!(answer["endedBy"], "disk", "{answer}");
+}
+
+/// Without Landlock a program writes wherever its user may: what the interpreter wipes later must not fill up before.
+#[tokio::test]
+async fn a_program_that_fills_the_disk_beside_its_workspace_is_ended_without_landlock_too() {
+    let directory = tempfile::tempdir().unwrap();
+    let shared = directory.path().join("shared");
+    std::fs::create_dir(&shared).unwrap();
+    let settings = Settings {
+        workspaces: shared.join("runs"),
+        wiped: vec![shared.clone()],
+        ..unconfined(directory.path(), "exec /usr/bin/python3 main.py")
+    };
+    let python = Python::new(settings);
+    let wanted = WantedLimits {
+        disk_bytes: Some(4 << 20),
+        wall_seconds: Some(10),
+        ..WantedLimits::default()
+    };
+    let code = format!(
+        "import time\nfor n in range(20): open(f'{}/{{n}}', 'wb').write(b'x' * (1 << 20))\ntime.sleep(600)",
+        shared.display()
+    );
+    let done = python
+        .execute(Program::new(code), limits(&python, wanted))
+        .await
+        .unwrap();
+    assert_eq!(done.ended_by, EndedBy::Disk, "{done:?}");
+    assert!(!shared.join("0").exists());
 }
 
 #[tokio::test]
