@@ -132,6 +132,10 @@ const OWNER_COMMANDS: &[(i64, u32)] = &[
     (libc::SYS_ioctl, 0x541c),
 ];
 
+/// Commands of `prctl` that are refused: what `PR_SET_DUMPABLE` hides from others are also the open files of a process,
+/// whose sizes the supervisor counts.
+const PROCESS_COMMANDS: &[libc::c_int] = &[libc::PR_SET_DUMPABLE];
+
 /// Flags of `clone` that make namespaces, `CLONE_NEWTIME` apart, whose bit means something else there.
 const NAMESPACES: [libc::c_int; 7] = [
     libc::CLONE_NEWUSER,
@@ -198,6 +202,10 @@ fn rules(spared: &[i32]) -> Result<Rules, BackendError> {
     }
     for (call, command) in OWNER_COMMANDS {
         add(*call, when(1, SeccompCmpOp::Eq, *command)?);
+    }
+    for command in PROCESS_COMMANDS {
+        let command = command.cast_unsigned();
+        add(libc::SYS_prctl, when(0, SeccompCmpOp::Eq, command)?);
     }
     for flag in NAMESPACES.map(libc::c_int::cast_unsigned) {
         let masked = SeccompCmpOp::MaskedEq(u64::from(flag));

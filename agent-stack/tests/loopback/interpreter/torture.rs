@@ -168,6 +168,15 @@ async fn a_program_that_fills_the_disk_beside_its_workspace_is_ended_without_lan
     assert!(!shared.join("0").exists());
 }
 
+/// What its user may not look into, its files among it, could not be counted any more.
+#[tokio::test]
+async fn a_program_cannot_hide_its_open_files() {
+    let code = "import ctypes\nPR_SET_DUMPABLE = 4\nlibc = ctypes.CDLL(None, use_errno=True)\n\
+        print(libc.prctl(PR_SET_DUMPABLE, 0, 0, 0, 0), ctypes.get_errno())";
+    let answer = survives(code, json!({})).await;
+    assert_eq!(answer["stdout"], "-1 1\n", "{answer}");
+}
+
 #[tokio::test]
 async fn a_program_that_fills_the_disk_with_deleted_files_is_ended() {
     let code = "import os, time\nkept = []\nfor n in range(100):\n    f = open('f', 'wb', buffering=0)\n    f.write(b'x' * (1 << 20))\n    \
