@@ -183,8 +183,19 @@ pub(super) struct Endpoint {
 }
 
 impl Endpoint {
-    pub(super) async fn connect(&self) -> Result<Tools, McpError> {
+    async fn connect(&self) -> Result<Tools, McpError> {
         Tools::connect(self.client.clone(), &self.url).await
+    }
+
+    /// Connects and lists the tools.
+    pub(super) async fn discover(&self, limit: Duration) -> Result<(Tools, Vec<Tool>), McpError> {
+        let found = async {
+            let tools = self.connect().await?;
+            let offered = tools.list().await?;
+            Ok((tools, offered))
+        };
+        let found = tokio::time::timeout(limit, found).await;
+        found.unwrap_or(Err(McpError::Timeout { limit }))
     }
 
     /// Makes one attempt of a call, with a CLIENT span below `parent` that the server continues. Without `tools` it

@@ -121,12 +121,7 @@ impl<'a> Task<'a> {
     async fn discover(&self) -> Result<(Tools, Vec<Tool>), TaskError> {
         let mut attempts = self.parts.policy.begin(self.until);
         loop {
-            let found = async {
-                let tools = self.parts.endpoint.connect().await?;
-                let offered = tools.list().await?;
-                Ok((tools, offered))
-            };
-            match found.await {
+            match self.parts.endpoint.discover(attempts.limit()).await {
                 Ok(found) => {
                     self.ledger.retried(attempts.number());
                     return Ok(found);

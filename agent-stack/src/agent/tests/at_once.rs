@@ -1,6 +1,8 @@
 //! Steps side by side, and what ends them.
 
 use super::*;
+use axum::extract::Request;
+use axum::middleware::{self, Next};
 
 fn many(count: usize) -> Script {
     let steps: Vec<_> = (0..count)
@@ -111,5 +113,36 @@ async fn a_client_that_goes_away_ends_the_work() {
     drop(answer);
     let gone = tokio::time::timeout(Duration::from_secs(30), dropped.recv()).await;
     assert_eq!(gone, Ok(Some(())));
+    bench.stop();
+}
+
+/// A proxy whose backend has vanished takes a request and never answers it.
+#[tokio::test]
+async fn a_gateway_that_says_nothing_when_the_tools_are_asked_for_is_asked_again() {
+    let silent = Arc::new(AtomicU32::new(1));
+    let first_is_silent = move |request: Request, next: Next| {
+        let silent = Arc::clone(&silent);
+        async move {
+            let spend = |left: u32| left.checked_sub(1);
+            if silent
+                .fetch_update(Ordering::SeqCst, Ordering::SeqCst, spend)
+                .is_ok()
+            {
+                std::future::pending::<()>().await;
+            }
+            next.run(request).await
+        }
+    };
+    let gateway = fakes::gateway(counts(), 0).layer(middleware::from_fn(first_is_silent));
+    let policy = RetryPolicy {
+        limit: Duration::from_millis(500),
+        ..HASTY
+    };
+    let bench = Bench::scripted(two_steps(), gateway, policy).await;
+    let events = bench.ask(8).await;
+    assert!(
+        matches!(events.last(), Some(AgentEvent::Answer { retries: 1, .. })),
+        "{events:?}"
+    );
     bench.stop();
 }

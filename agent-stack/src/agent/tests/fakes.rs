@@ -196,16 +196,20 @@ async fn serve(router: Router, shutdown: &CancellationToken) -> SocketAddr {
 
 impl Bench {
     pub(super) async fn start(setup: Setup) -> Self {
+        let gateway = gateway(setup.behaviour, setup.refusals);
+        Self::scripted(setup.script, gateway, setup.policy).await
+    }
+
+    pub(super) async fn scripted(script: Script, gateway: Router, policy: RetryPolicy) -> Self {
         let asked = Arc::new(AtomicU32::new(0));
         let model = Model {
-            script: Arc::new(setup.script),
+            script: Arc::new(script),
             asked: Arc::clone(&asked),
         };
         let model = Router::new()
             .route("/v1/chat/completions", post(chat))
             .with_state(model);
-        let gateway = gateway(setup.behaviour, setup.refusals);
-        Self::between(model, gateway, setup.policy, asked).await
+        Self::between(model, gateway, policy, asked).await
     }
 
     pub(super) async fn between(
