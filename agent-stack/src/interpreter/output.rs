@@ -81,9 +81,24 @@ impl Reader {
         self.task.abort();
         let kept = std::mem::take(&mut *self.kept.lock().unwrap_or_else(PoisonError::into_inner));
         Output {
-            text: String::from_utf8_lossy(&kept.bytes).into_owned(),
+            text: String::from_utf8_lossy(kept.whole()).into_owned(),
             truncated: kept.truncated,
         }
+    }
+}
+
+impl Kept {
+    /// The bytes without the beginning of a letter that the cap cut in two: the program wrote no broken one.
+    fn whole(&self) -> &[u8] {
+        let last = self.bytes.utf8_chunks().last();
+        let rest = last.map_or(&[][..], |chunk| chunk.invalid());
+        let is_begun = str::from_utf8(rest).is_err_and(|error| error.error_len().is_none());
+        let cut = if self.truncated && is_begun {
+            rest.len()
+        } else {
+            0
+        };
+        &self.bytes[..self.bytes.len() - cut]
     }
 }
 
@@ -134,6 +149,16 @@ mod tests {
     #[tokio::test]
     async fn bytes_that_are_no_text_are_replaced() {
         assert_eq!(read(b"a\xff", 4, &Flood::new(100)).await.text, "a\u{fffd}");
+    }
+
+    #[tokio::test]
+    async fn a_letter_that_the_cap_would_cut_in_two_is_dropped_whole() {
+        let flood = Flood::new(100);
+        let read = async |text: &'static [u8]| read(text, 3, &flood).await;
+        assert_eq!(read("aé!".as_bytes()).await, output("aé", true));
+        assert_eq!(read("aaé!".as_bytes()).await, output("aa", true));
+        assert_eq!(read(b"aa\xc3").await, output("aa\u{fffd}", false));
+        assert_eq!(read(b"aa\xff!").await, output("aa\u{fffd}", true));
     }
 
     #[tokio::test]
