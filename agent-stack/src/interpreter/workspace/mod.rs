@@ -7,6 +7,7 @@ mod wipe;
 pub use collect::{OutputFile, OutputFiles};
 pub use path::{InnerPath, PathError};
 
+use rustix::io::Errno;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsStr;
 use std::io;
@@ -139,6 +140,12 @@ impl Drop for Workspaces {
     }
 }
 
+/// Whether a program has removed, locked or replaced its own directory.
+fn is_of_the_programs_making(error: &io::Error) -> bool {
+    let makings = [Errno::NOENT, Errno::ACCESS, Errno::NOTDIR, Errno::LOOP];
+    Errno::from_io_error(error).is_some_and(|errno| makings.contains(&errno))
+}
+
 /// Makes a directory that only this user may enter.
 fn create(directory: &Path) -> io::Result<()> {
     std::fs::DirBuilder::new()
@@ -176,8 +183,7 @@ impl Workspace {
     /// What the program made or changed.
     pub(super) fn changed(&self, program: &Program, caps: FileCaps) -> io::Result<OutputFiles> {
         match collect::changed(&self.path, &program.everything(), caps) {
-            // The program removed its own directory.
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(OutputFiles::default()),
+            Err(error) if is_of_the_programs_making(&error) => Ok(OutputFiles::default()),
             found => found,
         }
     }
@@ -247,6 +253,31 @@ mod tests {
         let left = fs_err::read_dir(root.path().join("runs")).unwrap();
         let left: Vec<_> = left.map(|entry| entry.unwrap().file_name()).collect();
         assert_eq!(left, ["other"]);
+    }
+
+    #[test]
+    fn a_program_that_locks_or_replaces_its_directory_leaves_no_files_and_is_wiped() {
+        let lock = |path: &Path| {
+            let nobody = std::os::unix::fs::PermissionsExt::from_mode(0o0);
+            fs_err::set_permissions(path, nobody).unwrap();
+        };
+        let link = |path: &Path| {
+            fs_err::remove_dir_all(path).unwrap();
+            fs_err::os::unix::fs::symlink("/etc", path).unwrap();
+        };
+        let file = |path: &Path| {
+            fs_err::remove_dir_all(path).unwrap();
+            fs_err::write(path, "").unwrap();
+        };
+        let root = tempfile::tempdir().unwrap();
+        let workspaces = workspaces(root.path(), &[]);
+        for spoil in [&lock as &dyn Fn(&Path), &link, &file] {
+            let workspace = workspaces.take().unwrap();
+            workspace.fill(&program()).unwrap();
+            spoil(workspace.path());
+            assert_eq!(workspace.changed(&program(), CAPS).unwrap().files, []);
+        }
+        assert!(workspaces.take().is_ok());
     }
 
     #[test]
