@@ -12,6 +12,7 @@ use portproof_proto::tool::DocumentsBackend;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
+use tokio::sync::OnceCell;
 
 /// Where documents come from.
 pub trait DocumentSource: Send + Sync {
@@ -108,46 +109,53 @@ struct Version {
 /// Indexed document sets by name of their ConfigMap, one version of each.
 #[derive(Default)]
 struct Shelf {
-    libraries: Mutex<BTreeMap<String, (Version, Arc<Library>)>>,
+    libraries: Mutex<BTreeMap<String, (Version, Arc<Place>)>>,
 }
 
+/// Where an index stands, or will once the first call that wants it has built it.
+type Place = OnceCell<Arc<Library>>;
+
 impl Shelf {
-    /// The index of that version; built aside, because it may take longer than the runtime's other work should wait.
+    /// The index of that version; built once for all calls that wait for it.
     async fn library(
         &self,
         config_map: &str,
         version: Version,
         texts: BTreeMap<String, String>,
     ) -> Result<Arc<Library>, BackendError> {
-        if let Some(library) = self.find(config_map, &version) {
-            return Ok(library);
-        }
-        let built = tokio::task::spawn_blocking(move || Library::build(&texts)).await;
-        let library = built
-            .map_err(IndexError::Build)
-            .flatten()
-            .map_err(BackendError::Index)?;
-        let library = Arc::new(library);
-        self.lock()
-            .insert(config_map.to_owned(), (version, Arc::clone(&library)));
-        Ok(library)
+        let place = self.place(config_map, version);
+        let library = place.get_or_try_init(|| build(texts)).await?;
+        Ok(Arc::clone(library))
     }
 
-    fn find(&self, config_map: &str, version: &Version) -> Option<Arc<Library>> {
-        let libraries = self.lock();
-        let (found, library) = libraries.get(config_map)?;
-        (found == version).then(|| Arc::clone(library))
+    fn place(&self, config_map: &str, version: Version) -> Arc<Place> {
+        let mut libraries = self.lock();
+        match libraries.get(config_map) {
+            Some((found, place)) if *found == version => Arc::clone(place),
+            _ => {
+                let place = Arc::<Place>::default();
+                libraries.insert(config_map.to_owned(), (version, Arc::clone(&place)));
+                place
+            }
+        }
     }
 
     fn forget(&self, config_map: &str) {
         self.lock().remove(config_map);
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, BTreeMap<String, (Version, Arc<Library>)>> {
+    fn lock(&self) -> std::sync::MutexGuard<'_, BTreeMap<String, (Version, Arc<Place>)>> {
         self.libraries
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Builds an index aside, because it may take longer than the runtime's other work should wait.
+async fn build(texts: BTreeMap<String, String>) -> Result<Arc<Library>, BackendError> {
+    let built = tokio::task::spawn_blocking(move || Library::build(&texts)).await;
+    let library = built.map_err(IndexError::Build).flatten();
+    library.map(Arc::new).map_err(BackendError::Index)
 }
 
 fn no_documents(config_map: &str) -> BackendError {
@@ -203,6 +211,14 @@ mod tests {
         assert_eq!(changed.search("valve", 1).unwrap().len(), 1);
         shelf.forget("manuals");
         assert!(!Arc::ptr_eq(&changed, &library("2", "valve").await));
+    }
+
+    #[tokio::test]
+    async fn calls_that_come_together_have_one_index_built() {
+        let shelf = Shelf::default();
+        let library = || shelf.library("manuals", version("1"), texts("pump"));
+        let (one, other) = tokio::join!(library(), library());
+        assert!(Arc::ptr_eq(&one.unwrap(), &other.unwrap()));
     }
 
     #[tokio::test]
