@@ -3,11 +3,17 @@
 use super::{Answer, BackendError, Peer, Target};
 use crate::http_client::{HttpError, read_body};
 use crate::telemetry::ActiveSpan;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use portproof_proto::tool::HttpBackend;
 use reqwest::RequestBuilder;
 use serde_json::Value;
-use std::fmt::Write as _;
 
+/// Everything but the unreserved characters of RFC 3986.
+const RESERVED: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'.')
+    .remove(b'_')
+    .remove(b'~');
 /// How much of an error answer is told, in characters.
 const TOLD: usize = 200;
 
@@ -66,7 +72,7 @@ fn fill(template: &str, arguments: &Value) -> Result<String, BackendError> {
             break;
         };
         path.push_str(before);
-        path.push_str(&escape(&scalar(arguments, name)?));
+        path.extend(utf8_percent_encode(&scalar(arguments, name)?, RESERVED));
         rest = tail;
     }
     path.push_str(rest);
@@ -85,23 +91,6 @@ fn scalar(arguments: &Value, name: &str) -> Result<String, BackendError> {
     text.ok_or_else(|| BackendError::Argument {
         argument: name.to_owned(),
     })
-}
-
-/// Percent-encodes everything but the unreserved characters of RFC 3986.
-fn escape(text: &str) -> String {
-    text.bytes()
-        .fold(String::with_capacity(text.len()), |mut escaped, byte| {
-            match byte {
-                b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => {
-                    escaped.push(char::from(byte));
-                }
-                _ => {
-                    // Writing to a String never fails.
-                    let _ = write!(escaped, "%{byte:02X}");
-                }
-            }
-            escaped
-        })
 }
 
 #[cfg(test)]
