@@ -7,6 +7,7 @@ mod resources;
 mod syscalls;
 
 use super::report::{Confinement, Order, Prepared, Refusal};
+use crate::telemetry::chain;
 use clap::Args;
 use rustix::process::{Signal, getppid, nice, set_parent_process_death_signal, setsid};
 use rustix::thread::{no_new_privs, set_no_new_privs};
@@ -164,10 +165,4 @@ fn tell(mut supervisor: &UnixStream, prepared: &Prepared) -> Result<(), ConfineE
         serde_json::to_vec(prepared).map_err(|source| ConfineError::Tell(source.into()))?;
     line.push(b'\n');
     supervisor.write_all(&line).map_err(ConfineError::Tell)
-}
-
-/// The error and its causes in one line.
-pub(super) fn chain(error: &dyn std::error::Error) -> String {
-    let causes = std::iter::successors(error.source(), |error| error.source());
-    causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
 }

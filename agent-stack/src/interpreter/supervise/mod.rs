@@ -9,9 +9,9 @@ mod events;
 pub(super) mod members;
 mod watch;
 
-use super::confine::chain;
 use super::report::{Confinement, Ended, EndedBy, Order, Prepared, Refusal, Report};
 use super::shield;
+use crate::telemetry::chain;
 use clap::Args;
 use events::{Event, Events};
 use rustix::process::{Pid, Signal, WaitStatus, getpid, set_child_subreaper, setsid};
