@@ -11,6 +11,7 @@ pub mod control;
 pub mod gateway;
 pub mod http_client;
 pub mod interpreter;
+mod json_schema;
 pub mod model;
 pub mod pause;
 pub mod plan;

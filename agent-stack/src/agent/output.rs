@@ -1,11 +1,8 @@
 //! Checks what tools return against what they promise: a gateway that does so too is no reason to trust it.
 
-use jsonschema::{Draft, Validator};
+use crate::json_schema::JsonSchema;
 use rmcp::model::Tool;
 use serde_json::Value;
-
-/// Most violations that are told.
-const TOLD: usize = 3;
 
 /// Why results cannot be checked.
 #[derive(Debug, thiserror::Error)]
@@ -21,7 +18,7 @@ pub enum OutputSchemaError {
 /// What a tool promises to return. A tool without output schema promises nothing.
 #[derive(Debug, Default)]
 pub(super) struct Promise {
-    validator: Option<Validator>,
+    schema: Option<JsonSchema>,
 }
 
 impl Promise {
@@ -29,30 +26,21 @@ impl Promise {
         let Some(schema) = tool.output_schema.as_deref() else {
             return Ok(Self::default());
         };
-        let compiled = jsonschema::options()
-            .with_draft(Draft::Draft202012)
-            .build(&Value::Object(schema.clone()));
-        let validator = compiled.map_err(|error| OutputSchemaError::Unusable {
-            reason: error.to_string(),
-        })?;
+        let compiled = JsonSchema::compile(&Value::Object(schema.clone()));
+        let schema = compiled.map_err(|reason| OutputSchemaError::Unusable { reason })?;
         Ok(Self {
-            validator: Some(validator),
+            schema: Some(schema),
         })
     }
 
     /// What is wrong with a result, in one line; `None` when it is as promised. MCP demands a structured result from
     /// every tool with an output schema (2026-07-28, server/tools).
     pub(super) fn broken_by(&self, structured: Option<&Value>) -> Option<String> {
-        let validator = self.validator.as_ref()?;
-        let Some(value) = structured else {
-            return Some("the result is not structured".to_owned());
-        };
-        let violations: Vec<_> = validator
-            .iter_errors(value)
-            .take(TOLD)
-            .map(|error| format!("`{}`: {error}", error.instance_path()))
-            .collect();
-        (!violations.is_empty()).then(|| violations.join("; "))
+        let schema = self.schema.as_ref()?;
+        match structured {
+            Some(value) => schema.violations(value),
+            None => Some("the result is not structured".to_owned()),
+        }
     }
 }
 

@@ -1,8 +1,8 @@
 //! The form the answer has to have.
 
+use crate::json_schema::JsonSchema;
 use crate::model::error::ApiError;
 use crate::strict_json;
-use jsonschema::{Draft, Validator};
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -26,7 +26,7 @@ pub(in crate::model) struct AnswerSchema {
     pub(in crate::model) name: String,
     /// The schema itself.
     pub(in crate::model) schema: Value,
-    validator: Validator,
+    compiled: JsonSchema,
 }
 
 impl AnswerSchema {
@@ -35,20 +35,17 @@ impl AnswerSchema {
     /// # Errors
     /// What is wrong with it, in words.
     pub(in crate::model) fn compile(name: String, schema: Value) -> Result<Self, String> {
-        let compiled = jsonschema::options()
-            .with_draft(Draft::Draft202012)
-            .build(&schema);
-        let validator = compiled.map_err(|error| error.to_string())?;
+        let compiled = JsonSchema::compile(&schema)?;
         Ok(Self {
             name,
             schema,
-            validator,
+            compiled,
         })
     }
 
     /// Whether `value` conforms.
     pub(in crate::model) fn accepts(&self, value: &Value) -> bool {
-        self.validator.is_valid(value)
+        self.compiled.accepts(value)
     }
 }
 
