@@ -4,7 +4,11 @@
 
 use crate::http_client::{self, HttpError};
 use bytes::Bytes;
+use futures::StreamExt as _;
+use futures::future::ready;
 use serde_json::{Value, json};
+use sse_stream::SseStream;
+use std::convert::Infallible;
 use std::time::Duration;
 
 /// The revision this reader speaks.
@@ -111,7 +115,7 @@ impl<'a> Server<'a> {
         });
         let request = json!({"jsonrpc": "2.0", "id": 1, "method": method, "params": params});
         let (status, body) = self.post(method, &request).await?;
-        let answer = message(&body).map_err(|source| McpError::Json {
+        let answer = message(body).await.map_err(|source| McpError::Json {
             method,
             status,
             source,
@@ -155,15 +159,32 @@ impl<'a> Server<'a> {
 }
 
 /// The response in a body: plain JSON, or the last event with data of a server-sent event stream.
-fn message(body: &[u8]) -> Result<Value, serde_json::Error> {
-    let text = String::from_utf8_lossy(body);
-    let mut data = text
-        .lines()
-        .filter_map(|line| line.strip_prefix("data:"))
-        .map(str::trim)
-        .filter(|data| !data.is_empty());
-    match data.next_back() {
-        Some(data) if !text.trim_start().starts_with('{') => serde_json::from_str(data),
-        _ => serde_json::from_slice(body),
+async fn message(body: Bytes) -> Result<Value, serde_json::Error> {
+    if body.trim_ascii_start().starts_with(b"{") {
+        return serde_json::from_slice(&body);
+    }
+    let whole = futures::stream::iter([Ok::<_, Infallible>(body.clone())]);
+    let events = SseStream::from_bytes_stream(whole);
+    let data = events.filter_map(|event| ready(event.ok().and_then(|event| event.data)));
+    match data.collect::<Vec<_>>().await.last() {
+        Some(data) => serde_json::from_str(data),
+        None => serde_json::from_slice(&body),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    async fn read(body: &'static [u8]) -> Value {
+        message(Bytes::from_static(body)).await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_response_is_read_from_json_and_from_a_stream_of_events() {
+        let plain = b"{\"id\": 1}";
+        assert_eq!(read(plain).await, json!({"id": 1}));
+        let stream = b": hello\r\nevent: message\r\ndata: {\r\ndata: \"id\": 1}\r\n\r\n: bye\n\n";
+        assert_eq!(read(stream).await, json!({"id": 1}));
     }
 }
