@@ -12,6 +12,7 @@ pub mod gateway;
 pub mod http_client;
 pub mod interpreter;
 mod json_schema;
+mod media_type;
 pub mod model;
 pub mod pause;
 pub mod plan;

@@ -1,12 +1,14 @@
 //! The body of `POST /v1/tasks`, and what is wrong with one that is no task.
 
+use crate::media_type;
 use crate::strict_json::{self, StrictJsonError};
 use crate::telemetry::chain;
+use axum::Json;
 use axum::extract::Request;
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
-use axum::{Json, body};
 use bytes::Bytes;
+use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use uuid::Uuid;
@@ -65,6 +67,9 @@ pub enum RequestError {
     /// Too long a body.
     #[error("the body has more than {MAX_BODY} bytes")]
     TooLarge,
+    /// The client stopped sending.
+    #[error("the body broke off before its end")]
+    BrokenOff,
     /// Not the JSON of a task.
     #[error("the body is not a task")]
     Json(#[from] StrictJsonError),
@@ -84,7 +89,7 @@ impl RequestError {
             Self::MediaType { .. } => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::Accept { .. } => StatusCode::NOT_ACCEPTABLE,
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
-            Self::Json(_) | Self::Value { .. } => StatusCode::BAD_REQUEST,
+            Self::BrokenOff | Self::Json(_) | Self::Value { .. } => StatusCode::BAD_REQUEST,
         }
     }
 
@@ -93,6 +98,7 @@ impl RequestError {
             Self::MediaType { .. } => "unsupported_media_type",
             Self::Accept { .. } => "not_acceptable",
             Self::TooLarge => "body_too_large",
+            Self::BrokenOff => "incomplete_body",
             Self::Json(_) => "invalid_json",
             Self::Value { .. } => "invalid_value",
         }
@@ -109,22 +115,20 @@ impl IntoResponse for RequestError {
 /// Reads a task from a request.
 pub(super) async fn read(request: Request) -> Result<TaskRequest, RequestError> {
     check_media_type(request.headers())?;
-    let body = body::to_bytes(request.into_body(), MAX_BODY);
-    parse(&body.await.map_err(|_| RequestError::TooLarge)?)
+    match Limited::new(request.into_body(), MAX_BODY).collect().await {
+        Ok(body) => parse(&body.to_bytes()),
+        Err(error) if error.is::<LengthLimitError>() => Err(RequestError::TooLarge),
+        Err(_) => Err(RequestError::BrokenOff),
+    }
 }
 
 /// `curl -d` names a form and means JSON more often than not, yet a browser may send a form across origins unasked.
 fn check_media_type(headers: &HeaderMap) -> Result<(), RequestError> {
-    let found = headers
-        .get(header::CONTENT_TYPE)
-        .map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned())
-        .unwrap_or_default();
-    let essence = found.split(';').next().unwrap_or_default().trim();
-    if essence.eq_ignore_ascii_case("application/json") {
-        Ok(())
-    } else {
-        Err(RequestError::MediaType { found })
+    if media_type::is_json(headers) {
+        return Ok(());
     }
+    let found = media_type::declared(headers);
+    Err(RequestError::MediaType { found })
 }
 
 fn parse(body: &Bytes) -> Result<TaskRequest, RequestError> {
@@ -155,6 +159,8 @@ fn check_text(member: &'static str, text: &str, longest: usize) -> Result<(), Re
 #[cfg(test)]
 mod tests {
     use super::*;
+    use axum::body::Body;
+    use axum::http::header;
     use proptest::prelude::*;
 
     fn refused(body: &str) -> String {
@@ -224,6 +230,25 @@ mod tests {
             chain(&latin).contains("not UTF-8 from byte 12 on"),
             "{latin:?}"
         );
+    }
+
+    #[tokio::test]
+    async fn a_body_that_breaks_off_is_not_called_too_large() {
+        let parts = [
+            Ok(Bytes::from_static(b"{")),
+            Err(std::io::Error::from(std::io::ErrorKind::BrokenPipe)),
+        ];
+        let body = Body::from_stream(futures::stream::iter(parts));
+        let request = Request::post("/v1/tasks").header(header::CONTENT_TYPE, "application/json");
+        let error = read(request.body(body).unwrap()).await.unwrap_err();
+        assert_eq!(
+            (error.status(), error.code()),
+            (StatusCode::BAD_REQUEST, "incomplete_body")
+        );
+        let large = Request::post("/v1/tasks").header(header::CONTENT_TYPE, "application/json");
+        let large = large.body(Body::from(vec![b' '; MAX_BODY + 1]));
+        let error = read(large.unwrap()).await.unwrap_err();
+        assert_eq!(error.code(), "body_too_large");
     }
 
     proptest! {

@@ -8,11 +8,20 @@ use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse as _, Response};
 use bytes::Bytes;
 use futures::{Stream, StreamExt as _};
+use headers_accept::Accept;
+use mediatype::names::{APPLICATION, JSON, TEXT};
+use mediatype::{MediaType, Name};
 use std::convert::Infallible;
 use std::time::Duration;
 
 const NDJSON: &str = "application/x-ndjson";
-const SSE: &str = "text/event-stream";
+const SSE: MediaType<'static> = MediaType::new(TEXT, Name::new_unchecked("event-stream"));
+/// The forms an answer can have. Who asks for JSON gets lines of it.
+static OFFERED: [MediaType<'static>; 3] = [
+    MediaType::new(APPLICATION, Name::new_unchecked("x-ndjson")),
+    SSE,
+    MediaType::new(APPLICATION, JSON),
+];
 /// Pause after which a comment shows that the stream lives.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
 
@@ -26,24 +35,23 @@ pub(super) enum Form {
 }
 
 impl Form {
-    /// What the request accepts; lines where it does not say.
+    /// What the request accepts most gladly (RFC 9110, section 12.5.1); lines where it does not say.
     pub(super) fn accepted(headers: &HeaderMap) -> Result<Self, RequestError> {
-        let accepted: Vec<_> = headers
+        let values: Vec<_> = headers
             .get_all(header::ACCEPT)
             .iter()
-            .map(|value| String::from_utf8_lossy(value.as_bytes()).to_lowercase())
+            .map(|value| String::from_utf8_lossy(value.as_bytes()))
             .collect();
-        let accepted = accepted.join(", ");
-        let mut ranges = accepted
-            .split(',')
-            .map(|range| range.split(';').next().unwrap_or_default().trim());
-        let takes = |range: &str| match range {
-            SSE | "text/*" => Some(Self::Sse),
-            "" | NDJSON | "application/*" | "*/*" | "application/json" => Some(Self::Ndjson),
-            _ => None,
-        };
-        let form = ranges.find_map(takes);
-        form.ok_or(RequestError::Accept { accepted })
+        let accepted = values.join(", ");
+        if accepted.trim().is_empty() {
+            return Ok(Self::Ndjson);
+        }
+        let accept: Option<Accept> = accepted.parse().ok();
+        match accept.and_then(|accept| accept.negotiate(&OFFERED)) {
+            Some(kind) if *kind == SSE => Ok(Self::Sse),
+            Some(_) => Ok(Self::Ndjson),
+            None => Err(RequestError::Accept { accepted }),
+        }
     }
 
     /// The answer that carries `events`.
@@ -105,12 +113,17 @@ mod tests {
                 Some("application/x-ndjson, text/event-stream"),
                 Form::Ndjson,
             ),
+            (Some("text/event-stream;q=0, */*"), Form::Ndjson),
+            (Some("application/json;q=0.5, text/event-stream"), Form::Sse),
+            (Some("application/json"), Form::Ndjson),
         ] {
             assert_eq!(accepted(value).unwrap(), form, "{value:?}");
         }
-        assert!(matches!(
-            accepted(Some("text/html, image/png")),
-            Err(RequestError::Accept { .. })
-        ));
+        for refused in ["text/html, image/png", "text/event-stream;q=0", "json"] {
+            assert!(matches!(
+                accepted(Some(refused)),
+                Err(RequestError::Accept { .. })
+            ));
+        }
     }
 }

@@ -1,5 +1,6 @@
 //! Request bodies and refusals: JSON of one shape in, `{"error": {"code", "message"}}` out.
 
+use crate::media_type;
 use crate::strict_json;
 use crate::telemetry::chain;
 use axum::Json;
@@ -119,12 +120,7 @@ impl<T: DeserializeOwned, S: Sync> FromRequest<S> for JsonBody<T> {
 }
 
 fn check_type(headers: &HeaderMap) -> Result<(), Failure> {
-    let named = headers
-        .get(header::CONTENT_TYPE)
-        .and_then(|value| value.to_str().ok())
-        .unwrap_or_default();
-    let essence = named.split(';').next().unwrap_or_default().trim();
-    if essence.eq_ignore_ascii_case("application/json") {
+    if media_type::is_json(headers) {
         return Ok(());
     }
     Err(Failure::new(

@@ -1,8 +1,9 @@
 //! Reads the body of a request: declared as JSON, bounded in size and time.
 
 use super::error::ApiError;
+use crate::media_type;
 use axum::body::{Body, Bytes};
-use axum::http::{HeaderMap, header};
+use axum::http::HeaderMap;
 use bytes::BytesMut;
 use http_body_util::BodyExt as _;
 use std::time::Duration;
@@ -69,23 +70,23 @@ async fn collect(mut body: Body, limit: usize) -> Result<Bytes, ApiError> {
 }
 
 fn check_media_type(headers: &HeaderMap) -> Result<(), ApiError> {
-    let Some(declared) = headers.get(header::CONTENT_TYPE) else {
-        let found = "nothing".to_owned();
-        return Err(ApiError::MediaType { found });
-    };
-    let text = String::from_utf8_lossy(declared.as_bytes());
-    let essence = text.split(';').next().unwrap_or_default().trim();
-    if essence.eq_ignore_ascii_case("application/json") {
-        Ok(())
-    } else {
-        let found = format!("`{essence}`");
-        Err(ApiError::MediaType { found })
+    if media_type::is_json(headers) {
+        return Ok(());
     }
+    let found = media_type::declared(headers);
+    Err(ApiError::MediaType {
+        found: if found.is_empty() {
+            "nothing".to_owned()
+        } else {
+            format!("`{found}`")
+        },
+    })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use axum::http::header;
     use futures::{StreamExt as _, stream};
     use std::convert::Infallible;
 

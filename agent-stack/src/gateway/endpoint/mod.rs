@@ -10,6 +10,7 @@ mod refusal;
 
 pub use era::Era;
 
+use crate::media_type;
 use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::extract::{Request, State};
@@ -136,18 +137,16 @@ async fn admit(era: Era, request: Request) -> Result<(Request, Option<Value>), R
 }
 
 fn check_content_type(headers: &HeaderMap) -> Result<(), Refusal> {
-    let Some(value) = headers.get(CONTENT_TYPE) else {
-        return Err(Refusal::ContentType {
-            found: "missing".to_owned(),
-        });
-    };
-    let text = String::from_utf8_lossy(value.as_bytes());
-    let essence = text.split(';').next().unwrap_or_default().trim();
-    if essence.eq_ignore_ascii_case(JSON) {
+    if media_type::is_json(headers) {
         return Ok(());
     }
+    let found = media_type::declared(headers);
     Err(Refusal::ContentType {
-        found: format!("`{text}`"),
+        found: if found.is_empty() {
+            "missing".to_owned()
+        } else {
+            format!("`{found}`")
+        },
     })
 }
 
