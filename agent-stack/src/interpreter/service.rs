@@ -3,6 +3,7 @@
 use super::body::{ErrorCode, Failure, JsonBody};
 use super::confinement::{ConfinementAnswer, describe_confinement};
 use super::fingerprint::Fingerprint;
+use super::report::EndedBy;
 use super::request::{ExecuteAnswer, ExecuteRequest};
 use super::run::{ExecuteError, Execution, Python};
 use crate::probe::{self, ProbeAnswer, ProbeRequest};
@@ -49,12 +50,15 @@ async fn execute(
     let span = capture
         .telemetry()
         .span(format!("{RUN_CODE} python"), SpanKind::Server, &parent);
+    let mut counted = Counted {
+        metrics: metrics.map(|Extension(metrics)| metrics),
+        reason: EndedBy::Cancelled.name(),
+    };
     let execution = python.execute(program, limits).await;
+    counted.reason = reason(&execution);
+    drop(counted);
     describe(&span, &execution);
     drop(span);
-    if let Some(Extension(metrics)) = metrics {
-        metrics.program_ended(reason(&execution));
-    }
     let execution = execution.map_err(|error| not_run(&error))?;
     Ok(Json(ExecuteAnswer::new(execution, capture.encode())))
 }
@@ -67,6 +71,20 @@ fn describe(span: &ActiveSpan, execution: &Result<Execution, ExecuteError>) {
             tell_end(span, execution);
         }
         Err(error) => span.fail("not_run", error.to_string()),
+    }
+}
+
+/// Counts a run when it is over, also one whose caller has gone away: then nothing else of it is told.
+struct Counted {
+    metrics: Option<Metrics>,
+    reason: &'static str,
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        if let Some(metrics) = &self.metrics {
+            metrics.program_ended(self.reason);
+        }
     }
 }
 
