@@ -13,6 +13,7 @@ use serde_json::Value;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+use tokio_util::sync::CancellationToken;
 
 /// Class of a call that the tool itself reports as failed.
 const TOOL_ERROR: &str = "tool_error";
@@ -40,6 +41,8 @@ enum CallError {
     Timeout { seconds: u32 },
     #[error("the tool's backend failed")]
     Backend(#[source] BackendError),
+    #[error("the caller left before the tool had answered")]
+    Cancelled,
 }
 
 impl CallError {
@@ -49,6 +52,7 @@ impl CallError {
             Self::Result { .. } => "invalid_result",
             Self::Timeout { .. } => "timeout",
             Self::Backend(_) => "backend",
+            Self::Cancelled => "cancelled",
         }
     }
 }
@@ -98,8 +102,13 @@ impl Calls {
         self.registry.served().get(name).map(Arc::clone)
     }
 
-    /// Serves one call. An unknown tool is an error of the protocol, a failing tool a result that says so.
-    pub(super) async fn call(&self, request: CallRequest) -> Result<CallToolResult, ErrorData> {
+    /// Serves one call, or gives it up when `left` says that its caller has: what works for it then ends too. An unknown
+    /// tool is an error of the protocol, a failing tool a result that says so.
+    pub(super) async fn call(
+        &self,
+        request: CallRequest,
+        left: &CancellationToken,
+    ) -> Result<CallToolResult, ErrorData> {
         let span = self.span(&request);
         let Some(tool) = self.tool(&request.tool) else {
             span.fail("-32602", "unknown tool");
@@ -109,7 +118,10 @@ impl Calls {
             ));
         };
         let began = Instant::now();
-        let outcome = self.answer(&tool, &request.arguments, &span).await;
+        let outcome = tokio::select! {
+            answered = self.answer(&tool, &request.arguments, &span) => answered,
+            () = left.cancelled() => Err(CallError::Cancelled),
+        };
         self.telemetry
             .metrics()
             .tool_called(&request.tool, error_type(&outcome), began.elapsed());

@@ -91,7 +91,10 @@ impl ServerHandler for ToolServer {
                 .map(|version| version.to_string()),
             traceparent: context.meta.get_traceparent().map(str::to_owned),
         };
-        self.calls.call(request).await.map(CallToolResponse::from)
+        self.calls
+            .call(request, &context.ct)
+            .await
+            .map(CallToolResponse::from)
     }
 
     /// The library hands over here what it cannot read, under whatever method.
