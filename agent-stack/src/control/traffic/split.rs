@@ -76,8 +76,10 @@ impl Keeper {
                 .ok_or(PlanError::Missing { member: "split" })?,
         )?;
         let mut dead_man = self.dead_man.lock().await;
-        stop(dead_man.take());
+        // While this is held an earlier dead man puts nothing back, and it stays armed unless the change is made.
+        let _one_at_a_time = self.route.changing.lock().await;
         let response = self.route.change(asked).await?;
+        stop(dead_man.take());
         if request.dead_man_s > 0 {
             let after = Duration::from_secs(u64::from(request.dead_man_s));
             *dead_man = Some(tokio::spawn(Arc::clone(&self.route).restore_after(after)));
@@ -104,8 +106,8 @@ struct Route {
 }
 
 impl Route {
+    /// The caller sees to it that nobody else changes the route meanwhile.
     async fn change(&self, asked: TrafficSplit) -> Result<SetTrafficSplitResponse, SplitError> {
-        let _one_at_a_time = self.changing.lock().await;
         let route = self.read().await?;
         self.patch(&route, weights::change(asked, &faults(&route)))
             .await

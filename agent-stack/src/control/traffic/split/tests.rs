@@ -1,5 +1,6 @@
 use super::*;
 use crate::control::fake_api::FakeApi;
+use futures::FutureExt as _;
 use http::StatusCode;
 use portproof_proto::v1::Fault;
 
@@ -127,6 +128,22 @@ async fn the_next_call_ends_the_dead_man_time() {
         tokio::task::yield_now().await;
     }
     assert_eq!(served(&api), split(80, 20));
+}
+
+#[tokio::test]
+async fn a_call_that_fails_or_is_given_up_does_not_end_the_dead_man_time() {
+    let api = provisioned(&[]);
+    let keeper = Keeper::new(api.server(), NAMESPACE);
+    set(&keeper, split(90, 10), 3_600).await.unwrap();
+    let is_armed = async || {
+        let dead_man = keeper.dead_man.lock().await;
+        dead_man.as_ref().is_some_and(|armed| !armed.is_finished())
+    };
+    let given_up = set(&keeper, split(80, 20), 0).now_or_never();
+    assert!(given_up.is_none() && is_armed().await);
+    api.refuse(&path(), StatusCode::SERVICE_UNAVAILABLE, "not now");
+    set(&keeper, split(80, 20), 0).await.unwrap_err();
+    assert!(is_armed().await);
 }
 
 #[tokio::test]
