@@ -32,10 +32,18 @@ pub(super) async fn run(client: &Client, namespace: &str, registry: &Registry) {
     loop {
         registry.changed().await;
         while !report(&api, registry, &mut memory).await {
-            tokio::time::sleep(pause).await;
+            wait(registry, pause).await;
             pause = (pause * 2).min(LONGEST_PAUSE);
         }
         pause = PAUSE;
+    }
+}
+
+/// Waits before what failed is tried again, but not with what has changed meanwhile.
+async fn wait(registry: &Registry, pause: Duration) {
+    tokio::select! {
+        () = tokio::time::sleep(pause) => {}
+        () = registry.changed() => {}
     }
 }
 
@@ -200,5 +208,17 @@ mod tests {
     fn an_object_that_was_made_anew_gets_a_status_of_its_own() {
         let (mut memory, _) = after_a_write();
         assert_eq!(due(&mut memory, subject("v", None), 2).len(), 1);
+    }
+
+    #[tokio::test]
+    async fn one_status_that_cannot_be_written_does_not_hold_up_the_others() {
+        let registry = Registry::default();
+        registry.replace(Vec::new());
+        let waited = wait(&registry, Duration::from_hours(1));
+        assert!(
+            tokio::time::timeout(Duration::from_secs(20), waited)
+                .await
+                .is_ok()
+        );
     }
 }
