@@ -11,7 +11,7 @@ use crate::interpreter::{self, Python};
 use crate::model::{self, Answers, Engine, ModelParts};
 use crate::server::{Server, ServerError};
 use crate::telemetry::{
-    RelayError, SpanRelay, Telemetry, TelemetryConfig, TelemetryError, resource,
+    FLUSH_LIMIT, RelayError, SpanRelay, Telemetry, TelemetryConfig, TelemetryError, resource,
 };
 use clap::Args;
 use opentelemetry_sdk::Resource;
@@ -273,7 +273,7 @@ impl Stack {
         self.roles.shutdown.cancel();
         self.roles.running.close();
         self.roles.running.wait().await;
-        self.relay.drain().await;
+        self.relay.drain(FLUSH_LIMIT).await;
         for emitter in &self.emitters {
             emitter.shutdown().await;
         }

@@ -28,7 +28,9 @@ pub use tool::Rejection;
 use crate::http_client::{self, HttpError};
 use crate::server::{Server, ServerError};
 use crate::shutdown::{self, Grace};
-use crate::telemetry::{RelayError, SpanRelay, Telemetry, TelemetryConfig, TelemetryError};
+use crate::telemetry::{
+    FLUSH_LIMIT, RelayError, SpanRelay, Telemetry, TelemetryConfig, TelemetryError,
+};
 use backend::ClusterDocuments;
 use clap::Args;
 use portproof_proto::names::{HTTP_PORT, Part};
@@ -145,8 +147,8 @@ pub async fn run(args: GatewayArgs) -> Result<(), GatewayError> {
         .await
         .map_err(GatewayError::Server);
     watching.abort();
-    relay.drain().await;
-    telemetry.shutdown().await;
+    // Side by side, because the pod has the time of one of them.
+    tokio::join!(relay.drain(FLUSH_LIMIT), telemetry.shutdown());
     served
 }
 

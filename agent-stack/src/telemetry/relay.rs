@@ -74,10 +74,16 @@ impl SpanRelay {
         Ok(())
     }
 
-    /// Waits until everything that was handed over has been sent or given up.
-    pub async fn drain(&self) {
+    /// Waits until everything that was handed over has been sent or given up, but not for longer than `limit`: a part
+    /// that ends has no time for a collector that does not answer.
+    pub async fn drain(&self, limit: Duration) {
         self.sending.close();
-        self.sending.wait().await;
+        if tokio::time::timeout(limit, self.sending.wait())
+            .await
+            .is_err()
+        {
+            tracing::warn!(exports = self.sending.len(), "relayed spans are lost");
+        }
     }
 }
 
@@ -159,5 +165,20 @@ mod tests {
         let trace = TraceId::from_hex("0af7651916cd43dd8448eb211c80319c").unwrap();
         let flood = relay.forward(export(MAX_SPANS + 1), trace);
         assert!(matches!(flood, Err(RelayError::TooMany { count }) if count == MAX_SPANS + 1));
+    }
+
+    #[tokio::test]
+    async fn a_collector_that_does_not_answer_is_not_waited_for() {
+        let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let endpoint = format!("http://{}", silent.local_addr().unwrap());
+        let relay = SpanRelay::new(Some(&endpoint)).unwrap();
+        let trace = TraceId::from_hex("0af7651916cd43dd8448eb211c80319c").unwrap();
+        relay.forward(export(1), trace).unwrap();
+        let drained = relay.drain(Duration::from_millis(10));
+        assert!(
+            tokio::time::timeout(Duration::from_secs(4), drained)
+                .await
+                .is_ok()
+        );
     }
 }
