@@ -10,6 +10,7 @@ use error::refused;
 use http::{Method, Request, StatusCode, header};
 use http_body_util::BodyExt as _;
 use kube::client::Body;
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use portproof_proto::names;
 use serde_json::{Value, json};
 use std::time::Duration;
@@ -240,22 +241,13 @@ impl Call<'_> {
 }
 
 fn page_path(collection: &str, selector: &str, token: &str) -> String {
-    let encode = |text: &str| text.bytes().map(percent_encode).collect::<String>();
+    // More is encoded than has to be, which is the same to the server.
+    let encode = |text| utf8_percent_encode(text, NON_ALPHANUMERIC);
     format!(
         "{collection}?limit={PAGE}&labelSelector={}&continue={}",
         encode(selector),
         encode(token)
     )
-}
-
-/// Percent-encodes what is not an unreserved character (RFC 3986, section 2.3).
-fn percent_encode(byte: u8) -> String {
-    match byte {
-        b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => {
-            char::from(byte).to_string()
-        }
-        _ => format!("%{byte:02X}"),
-    }
 }
 
 /// A text member of an object, empty when it is absent.

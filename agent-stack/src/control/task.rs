@@ -6,6 +6,7 @@ use super::peers::Peers;
 use super::stream::Events;
 use super::{clock, failure};
 use crate::agent::MAX_SECONDS;
+use crate::telemetry::{TRACEPARENT, parse_traceparent, traceparent};
 use portproof_proto::canonical::CanonicalError;
 use portproof_proto::names::Part;
 use portproof_proto::v1::task_event::Event;
@@ -99,17 +100,16 @@ pub(crate) async fn run(
 }
 
 async fn start(peers: &Peers, request: &RunTaskRequest) -> Result<reqwest::Response, TaskError> {
-    if !is_traceparent(&request.traceparent) {
-        return Err(TaskError::Traceparent {
-            traceparent: request.traceparent.clone(),
-        });
-    }
+    let context = parse_traceparent(&request.traceparent);
+    let traceparent = traceparent(&context).ok_or_else(|| TaskError::Traceparent {
+        traceparent: request.traceparent.clone(),
+    })?;
     let deadline = deadline(request);
     let task = json!({"taskId": request.task_id, "prompt": request.prompt, "deadlineSeconds": deadline.as_secs()});
     let post = peers
         .http()
         .post(peers.url(Part::Agent, PATH))
-        .header("traceparent", &request.traceparent);
+        .header(TRACEPARENT, traceparent);
     let answer = post
         .timeout(deadline + LAST_WORDS)
         .json(&task)
@@ -125,22 +125,8 @@ async fn start(peers: &Peers, request: &RunTaskRequest) -> Result<reqwest::Respo
     })
 }
 
-/// `00-<32 hex>-<16 hex>-<2 hex>` with ids that are not zero (W3C Trace Context, section 3.2).
-fn is_traceparent(text: &str) -> bool {
-    let fields: Vec<_> = text.split('-').collect();
-    let hex = |field: &str, length: usize| {
-        field.len() == length
-            && field
-                .bytes()
-                .all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte))
-    };
-    let id =
-        |field: &str, length: usize| hex(field, length) && field.bytes().any(|byte| byte != b'0');
-    matches!(fields.as_slice(), [version, trace, span, flags]
-        if *version == "00" && id(trace, 32) && id(span, 16) && hex(flags, 2))
-}
-
-/// Cuts a byte stream into lines.
+/// Cuts a byte stream into lines. Those who do that elsewhere take what is left at the end for a line too, and here it is
+/// what shows that the report broke off.
 #[derive(Debug, Default)]
 struct Lines {
     rest: Vec<u8>,
