@@ -35,6 +35,22 @@ struct Gate {
 }
 
 impl Gate {
+    fn closed() -> Self {
+        Self {
+            arrived: Arc::new(Semaphore::new(0)),
+            open: Arc::new(Semaphore::new(0)),
+        }
+    }
+
+    /// Waits until one more request has come.
+    async fn is_reached(&self) {
+        self.arrived.acquire().await.unwrap().forget();
+    }
+
+    fn let_one_through(&self) {
+        self.open.add_permits(1);
+    }
+
     async fn pass(self) -> &'static str {
         self.arrived.add_permits(1);
         self.open.acquire().await.unwrap().forget();
@@ -55,10 +71,7 @@ impl Running {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
         let address = listener.local_addr().unwrap();
         let shutdown = CancellationToken::new();
-        let gate = Gate {
-            arrived: Arc::new(Semaphore::new(0)),
-            open: Arc::new(Semaphore::new(0)),
-        };
+        let gate = Gate::closed();
         let limited = Server::new(router(gate.clone()))
             .with_limits(limits)
             .with_grace(grace);
@@ -81,6 +94,20 @@ impl Running {
 
     async fn client(&self) -> Client {
         Client::connect(self.address).await.unwrap()
+    }
+
+    /// Waits until the server has ended as it should.
+    async fn ends(self) {
+        let ended = tokio::time::timeout(PATIENCE, self.served).await;
+        ended.unwrap().unwrap().unwrap();
+    }
+
+    /// Waits until a request of a client of its own has come to the gate.
+    async fn at_the_gate(&self) -> JoinHandle<hyper::Result<(u16, bool)>> {
+        let mut client = self.client().await;
+        let asked = tokio::spawn(async move { client.get("/gate").await });
+        self.gate.is_reached().await;
+        asked
     }
 
     /// Whoever else misbehaves: a client of its own is served.
@@ -152,7 +179,7 @@ async fn rest(stream: &mut TcpStream) -> String {
 async fn a_server_ends_when_it_is_told_to() {
     let running = Running::with_limits(Limits::default()).await;
     running.shutdown.cancel();
-    running.served.await.unwrap().unwrap();
+    running.ends().await;
 }
 
 #[tokio::test]

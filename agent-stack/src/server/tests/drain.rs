@@ -7,6 +7,11 @@ const LONG_ANNOUNCE: Grace = Grace {
     finish: PATIENCE,
 };
 
+const NO_ANNOUNCE: Grace = Grace {
+    announce: Duration::ZERO,
+    finish: PATIENCE,
+};
+
 /// Waits until the server takes no connections any more.
 async fn until_refused(address: SocketAddr) {
     while TcpStream::connect(address).await.is_ok() {
@@ -14,20 +19,12 @@ async fn until_refused(address: SocketAddr) {
     }
 }
 
-/// Waits until a request has come to the gate.
-async fn at_the_gate(running: &Running) -> JoinHandle<hyper::Result<(u16, bool)>> {
-    let mut client = running.client().await;
-    let asked = tokio::spawn(async move { client.get("/gate").await });
-    running.gate.arrived.acquire().await.unwrap().forget();
-    asked
-}
-
 #[tokio::test]
 async fn a_server_that_leaves_says_so_and_still_serves_everyone() {
     let running = Running::start(Limits::default(), LONG_ANNOUNCE).await;
     let mut before = running.client().await;
     assert_eq!(before.get("/").await.unwrap(), (200, false));
-    let asked = at_the_gate(&running).await;
+    let asked = running.at_the_gate().await;
     running.shutdown.cancel();
     let mut ready = running.client().await;
     assert_eq!(ready.get("/readyz").await.unwrap(), (503, true));
@@ -37,28 +34,17 @@ async fn a_server_that_leaves_says_so_and_still_serves_everyone() {
     assert_eq!(running.client().await.get("/").await.unwrap(), (200, true));
     until_refused(running.address).await;
     assert!(!running.served.is_finished());
-    running.gate.open.add_permits(1);
+    running.gate.let_one_through();
     assert_eq!(asked.await.unwrap().unwrap(), (200, true));
-    tokio::time::timeout(PATIENCE, running.served)
-        .await
-        .unwrap()
-        .unwrap()
-        .unwrap();
+    running.ends().await;
 }
 
 #[tokio::test]
 async fn without_an_announcement_open_exchanges_still_finish_and_idle_connections_go_at_once() {
-    let running = Running::start(
-        Limits::default(),
-        Grace {
-            finish: PATIENCE,
-            ..Grace::default()
-        },
-    )
-    .await;
+    let running = Running::start(Limits::default(), NO_ANNOUNCE).await;
     let mut idle = running.client().await;
     idle.get("/").await.unwrap();
-    let asked = at_the_gate(&running).await;
+    let asked = running.at_the_gate().await;
     running.shutdown.cancel();
     until_refused(running.address).await;
     assert!(
@@ -67,29 +53,21 @@ async fn without_an_announcement_open_exchanges_still_finish_and_idle_connection
             .unwrap()
             .is_err()
     );
-    running.gate.open.add_permits(1);
+    running.gate.let_one_through();
     assert_eq!(asked.await.unwrap().unwrap().0, 200);
-    tokio::time::timeout(PATIENCE, running.served)
-        .await
-        .unwrap()
-        .unwrap()
-        .unwrap();
+    running.ends().await;
 }
 
 #[tokio::test]
 async fn an_exchange_without_end_is_cut_off_when_the_grace_is_over() {
     let grace = Grace {
-        announce: Duration::ZERO,
         finish: Duration::from_millis(200),
+        ..NO_ANNOUNCE
     };
     let running = Running::start(Limits::default(), grace).await;
-    let asked = at_the_gate(&running).await;
+    let asked = running.at_the_gate().await;
     running.shutdown.cancel();
-    tokio::time::timeout(PATIENCE, running.served)
-        .await
-        .unwrap()
-        .unwrap()
-        .unwrap();
+    running.ends().await;
     assert!(asked.await.unwrap().is_err());
 }
 
@@ -102,27 +80,16 @@ async fn a_client_of_http2_is_sent_away_without_losing_what_it_asked() {
         .build()
         .unwrap();
     let url = |path: &str| format!("http://{}{path}", running.address);
-    assert!(
-        client
-            .get(url("/"))
-            .send()
-            .await
-            .unwrap()
-            .status()
-            .is_success()
-    );
+    let first = client.get(url("/")).send().await.unwrap();
+    assert!(first.status().is_success());
     let asked = tokio::spawn(client.get(url("/gate")).send());
-    running.gate.arrived.acquire().await.unwrap().forget();
+    running.gate.is_reached().await;
     running.shutdown.cancel();
     for _ in 0..20 {
         let answer = client.get(url("/")).send().await.unwrap();
         assert!(answer.status().is_success());
     }
-    running.gate.open.add_permits(1);
+    running.gate.let_one_through();
     assert!(asked.await.unwrap().unwrap().status().is_success());
-    tokio::time::timeout(PATIENCE, running.served)
-        .await
-        .unwrap()
-        .unwrap()
-        .unwrap();
+    running.ends().await;
 }

@@ -19,9 +19,43 @@ fn patient() -> Limits {
     }
 }
 
-fn orchestrator(authority: &Authority, address: SocketAddr) -> Channel {
-    let identity = authority.client(&identity::client_uri(RUN));
-    channel(address, trusting(authority).identity(identity))
+/// Limits that soon end whoever answers no ping.
+fn impatient() -> Limits {
+    Limits {
+        ping: SOON,
+        pong: SOON,
+        ..patient()
+    }
+}
+
+/// A control agent within limits.
+struct Guarded {
+    authority: Authority,
+    address: SocketAddr,
+}
+
+impl Guarded {
+    async fn within(limits: Limits) -> Self {
+        let authority = Authority::new();
+        let address = agent_within(limits, &authority, &FakeApi::default()).await;
+        Self { authority, address }
+    }
+
+    fn orchestrator(&self) -> Channel {
+        let identity = self.authority.client(&identity::client_uri(RUN));
+        channel(self.address, trusting(&self.authority).identity(identity))
+    }
+
+    /// A peer that connects and says nothing.
+    async fn silent(&self) -> TcpStream {
+        TcpStream::connect(self.address).await.unwrap()
+    }
+
+    /// A connection of the orchestrator that speaks no HTTP/2 by itself.
+    async fn raw(&self) -> TlsStream<TcpStream> {
+        let shaken = shake_hands(&self.authority, self.address, &[&TLS13]).await;
+        shaken.unwrap()
+    }
 }
 
 async fn is_served(channel: &Channel) -> bool {
@@ -30,13 +64,12 @@ async fn is_served(channel: &Channel) -> bool {
 
 #[tokio::test]
 async fn one_connection_too_many_is_refused_and_the_others_live() {
-    let authority = Authority::new();
     let limits = Limits {
         connections: 2,
         ..patient()
     };
-    let address = agent_within(limits, &authority, &FakeApi::default()).await;
-    let [first, second, third] = [0, 1, 2].map(|_| orchestrator(&authority, address));
+    let agent = Guarded::within(limits).await;
+    let [first, second, third] = [0, 1, 2].map(|_| agent.orchestrator());
     assert!(is_served(&first).await && is_served(&second).await);
     assert!(!is_served(&third).await);
     assert!(is_served(&first).await && is_served(&second).await);
@@ -49,38 +82,29 @@ async fn one_connection_too_many_is_refused_and_the_others_live() {
 
 #[tokio::test]
 async fn handshakes_that_never_end_keep_nobody_out() {
-    let authority = Authority::new();
     let limits = Limits {
         handshakes: 3,
         ..patient()
     };
-    let address = agent_within(limits, &authority, &FakeApi::default()).await;
+    let agent = Guarded::within(limits).await;
     let mut silent = Vec::new();
     for _ in 0..20 {
-        silent.push(TcpStream::connect(address).await.unwrap());
+        silent.push(agent.silent().await);
     }
-    assert!(is_served(&orchestrator(&authority, address)).await);
+    assert!(is_served(&agent.orchestrator()).await);
     // The oldest were ended for it.
     assert_eq!(silent[0].read(&mut [0]).await.unwrap(), 0);
 }
 
 #[tokio::test]
 async fn a_handshake_that_takes_too_long_is_ended() {
-    let authority = Authority::new();
     let limits = Limits {
         handshake: SOON,
         ..patient()
     };
-    let address = agent_within(limits, &authority, &FakeApi::default()).await;
-    let mut silent = TcpStream::connect(address).await.unwrap();
+    let agent = Guarded::within(limits).await;
+    let mut silent = agent.silent().await;
     assert_eq!(silent.read(&mut [0]).await.unwrap(), 0);
-}
-
-/// A connection of the orchestrator that speaks no HTTP/2 by itself.
-async fn raw(limits: Limits) -> TlsStream<TcpStream> {
-    let authority = Authority::new();
-    let address = agent_within(limits, &authority, &FakeApi::default()).await;
-    shake_hands(&authority, address, &[&TLS13]).await.unwrap()
 }
 
 /// Everything that comes until the agent ends the connection, with or without a word of TLS.
@@ -90,25 +114,27 @@ async fn until_the_end(mut connection: TlsStream<TcpStream>) -> Vec<u8> {
     heard
 }
 
+/// What a caller hears that greets and then says nothing.
+async fn greeted(agent: &Guarded) -> Vec<u8> {
+    let mut connection = agent.raw().await;
+    connection.write_all(GREETING).await.unwrap();
+    until_the_end(connection).await
+}
+
 #[tokio::test]
 async fn a_caller_that_says_nothing_after_its_handshake_loses_its_seat() {
     let limits = Limits {
         first_byte: SOON,
         ..patient()
     };
-    until_the_end(raw(limits).await).await;
+    let agent = Guarded::within(limits).await;
+    until_the_end(agent.raw().await).await;
 }
 
 #[tokio::test]
 async fn a_caller_that_answers_no_ping_loses_its_seat() {
-    let limits = Limits {
-        ping: SOON,
-        pong: SOON,
-        ..patient()
-    };
-    let mut connection = raw(limits).await;
-    connection.write_all(GREETING).await.unwrap();
-    let heard = until_the_end(connection).await;
+    let agent = Guarded::within(impatient()).await;
+    let heard = greeted(&agent).await;
     assert!(kinds(&heard).contains(&PING), "{heard:?}");
 }
 
@@ -116,13 +142,10 @@ async fn a_caller_that_answers_no_ping_loses_its_seat() {
 async fn a_caller_is_told_how_many_calls_it_may_make_at_once() {
     let limits = Limits {
         streams: 7,
-        ping: SOON,
-        pong: SOON,
-        ..patient()
+        ..impatient()
     };
-    let mut connection = raw(limits).await;
-    connection.write_all(GREETING).await.unwrap();
-    let heard = until_the_end(connection).await;
+    let agent = Guarded::within(limits).await;
+    let heard = greeted(&agent).await;
     let (_, settings) = frames(&heard)
         .find(|(kind, payload)| *kind == SETTINGS && !payload.is_empty())
         .unwrap();
