@@ -18,6 +18,10 @@ use rmcp::transport::streamable_http_client::StreamableHttpClientTransportConfig
 use rmcp::{ClientLifecycleMode, ClientServiceExt as _};
 use serde_json::Value;
 use std::time::Duration;
+use tokio::time::{Instant, timeout_at};
+
+/// How long it may take beyond its limit to tell that a request is given up.
+const FAREWELL: Duration = Duration::from_millis(500);
 
 /// Why the tool gateway could not be used.
 #[derive(Debug, thiserror::Error)]
@@ -155,9 +159,11 @@ impl Tools {
             .map_err(|error| McpError::List(Box::new(error)))
     }
 
+    /// Asks until `until`, and then tells the server that nobody waits any more: dropping this would leave it working.
     async fn request(
         &self,
         attempt: &Attempt<'_>,
+        until: Instant,
         span: &ActiveSpan,
     ) -> Result<ToolResult, ServiceError> {
         let mut params = CallToolRequestParams::new(attempt.tool.to_owned())
@@ -166,9 +172,10 @@ impl Tools {
             params.set_traceparent(&traceparent);
         }
         let request = ClientRequest::CallToolRequest(CallToolRequest::new(params));
+        let left = until.saturating_duration_since(Instant::now());
         let handle = self
             .service
-            .send_cancellable_request(request, PeerRequestOptions::no_options())
+            .send_cancellable_request(request, PeerRequestOptions::with_timeout(left))
             .await?;
         span.set(attributes::JSONRPC_ID, handle.id.to_string());
         read(handle).await
@@ -208,7 +215,8 @@ impl Endpoint {
         parent: &ActiveSpan,
     ) -> Result<ToolResult, McpError> {
         let span = client_span(attempt, telemetry, parent);
-        let called = tokio::time::timeout(attempt.limit, self.send(tools, attempt, &span)).await;
+        let until = Instant::now() + attempt.limit;
+        let called = timeout_at(until + FAREWELL, self.send(tools, attempt, until, &span)).await;
         let result = called.unwrap_or(Err(McpError::Timeout {
             limit: attempt.limit,
         }));
@@ -226,20 +234,28 @@ impl Endpoint {
         &self,
         tools: Option<&Tools>,
         attempt: &Attempt<'_>,
+        until: Instant,
         span: &ActiveSpan,
     ) -> Result<ToolResult, McpError> {
+        let too_late = || McpError::Timeout {
+            limit: attempt.limit,
+        };
         let fresh;
         let tools = if let Some(tools) = tools {
             tools
         } else {
-            fresh = self.connect().await?;
+            let connected = timeout_at(until, self.connect()).await;
+            fresh = connected.unwrap_or_else(|_| Err(too_late()))?;
             &fresh
         };
         span.set(attributes::MCP_VERSION, tools.protocol_version.clone());
-        let result = tools.request(attempt, span).await;
-        result.map_err(|source| McpError::Call {
-            tool: attempt.tool.to_owned(),
-            source: Box::new(source),
+        let result = tools.request(attempt, until, span).await;
+        result.map_err(|source| match source {
+            ServiceError::Timeout { .. } => too_late(),
+            source => McpError::Call {
+                tool: attempt.tool.to_owned(),
+                source: Box::new(source),
+            },
         })
     }
 }

@@ -3,6 +3,7 @@
 use super::*;
 use axum::extract::Request;
 use axum::middleware::{self, Next};
+use tokio::sync::Mutex;
 
 fn many(count: usize) -> Script {
     let steps: Vec<_> = (0..count)
@@ -136,6 +137,44 @@ async fn a_gateway_that_says_nothing_when_the_tools_are_asked_for_is_asked_again
     let gateway = fakes::gateway(counts(), 0).layer(middleware::from_fn(first_is_silent));
     let policy = RetryPolicy {
         limit: Duration::from_millis(500),
+        ..HASTY
+    };
+    let bench = Bench::scripted(two_steps(), gateway, policy).await;
+    let events = bench.ask(8).await;
+    assert!(
+        matches!(events.last(), Some(AgentEvent::Answer { retries: 1, .. })),
+        "{events:?}"
+    );
+    bench.stop();
+}
+
+/// The tool gateway learns that nobody waits any more only when the request ends.
+#[tokio::test]
+async fn an_attempt_that_took_too_long_is_over_before_the_next_one_begins() {
+    let (sender, dropped) = mpsc::unbounded_channel();
+    let (calls, dropped) = (Arc::new(AtomicU32::new(0)), Arc::new(Mutex::new(dropped)));
+    let first_hangs = move |request: Request, next: Next| {
+        let (sender, dropped) = (sender.clone(), Arc::clone(&dropped));
+        let is_call = request
+            .headers()
+            .get("mcp-method")
+            .is_some_and(|method| method == "tools/call");
+        let number = calls.fetch_add(u32::from(is_call), Ordering::SeqCst);
+        async move {
+            match (is_call, number) {
+                (true, 0) => {
+                    let _guard = Dropped(sender);
+                    std::future::pending::<()>().await;
+                }
+                (true, 1) => drop(dropped.lock().await.recv().await),
+                _ => {}
+            }
+            next.run(request).await
+        }
+    };
+    let gateway = fakes::gateway(counts(), 0).layer(middleware::from_fn(first_hangs));
+    let policy = RetryPolicy {
+        limit: Duration::from_secs(1),
         ..HASTY
     };
     let bench = Bench::scripted(two_steps(), gateway, policy).await;
