@@ -5,7 +5,7 @@ use crate::strict_json::{self, StrictJsonError};
 use crate::telemetry::chain;
 use axum::Json;
 use axum::extract::Request;
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::{HeaderMap, Method, StatusCode};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
@@ -73,6 +73,22 @@ pub enum RequestError {
     /// Not the JSON of a task.
     #[error("the body is not a task")]
     Json(#[from] StrictJsonError),
+    /// No such address.
+    #[error("there is no {method} {path}; see `POST /v1/tasks`")]
+    UnknownUrl {
+        /// The method.
+        method: Method,
+        /// The path.
+        path: String,
+    },
+    /// The address takes other methods.
+    #[error("{path} does not take {method}")]
+    Method {
+        /// The method.
+        method: Method,
+        /// The path.
+        path: String,
+    },
     /// A member has a value that no task can have.
     #[error("`{member}` must {rule}")]
     Value {
@@ -89,6 +105,8 @@ impl RequestError {
             Self::MediaType { .. } => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::Accept { .. } => StatusCode::NOT_ACCEPTABLE,
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::UnknownUrl { .. } => StatusCode::NOT_FOUND,
+            Self::Method { .. } => StatusCode::METHOD_NOT_ALLOWED,
             Self::BrokenOff | Self::Json(_) | Self::Value { .. } => StatusCode::BAD_REQUEST,
         }
     }
@@ -99,6 +117,8 @@ impl RequestError {
             Self::Accept { .. } => "not_acceptable",
             Self::TooLarge => "body_too_large",
             Self::BrokenOff => "incomplete_body",
+            Self::UnknownUrl { .. } => "unknown_url",
+            Self::Method { .. } => "method_not_allowed",
             Self::Json(_) => "invalid_json",
             Self::Value { .. } => "invalid_value",
         }

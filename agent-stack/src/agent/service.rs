@@ -13,6 +13,7 @@ use crate::server;
 use crate::telemetry::{Context, Telemetry, header_context};
 use axum::Router;
 use axum::extract::{Request, State};
+use axum::http::{Method, Uri};
 use axum::response::Response;
 use axum::routing::post;
 use std::sync::Arc;
@@ -61,8 +62,20 @@ impl AgentParts {
 pub fn router(parts: AgentParts) -> Router {
     let router = Router::new()
         .route("/v1/tasks", post(tasks))
+        .fallback(unknown_url)
+        .method_not_allowed_fallback(other_method)
         .with_state(Arc::new(parts));
     server::with_health(router, server::always_ready())
+}
+
+async fn unknown_url(method: Method, uri: Uri) -> RequestError {
+    let path = uri.path().to_owned();
+    RequestError::UnknownUrl { method, path }
+}
+
+async fn other_method(method: Method, uri: Uri) -> RequestError {
+    let path = uri.path().to_owned();
+    RequestError::Method { method, path }
 }
 
 async fn tasks(

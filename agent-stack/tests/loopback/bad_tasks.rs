@@ -121,3 +121,28 @@ async fn events_come_as_server_sent_events_with_ids_where_they_are_asked_for() {
     assert_eq!(page.send().await.unwrap().status().as_u16(), 406);
     stack.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn another_address_or_method_is_told_like_any_other_error() {
+    let stack = Stack::shipped().await;
+    let agent = format!("http://{}", stack.addresses().agent);
+    for (request, expected) in [
+        (
+            client().get(format!("{agent}/v1/tasks")),
+            (405, "method_not_allowed"),
+        ),
+        (
+            client().post(format!("{agent}/v1/task")),
+            (404, "unknown_url"),
+        ),
+    ] {
+        let answer = request.send().await.unwrap();
+        let status = answer.status().as_u16();
+        let body: Value = answer.json().await.unwrap();
+        assert_eq!(
+            (status, body["error"]["code"].as_str()),
+            (expected.0, Some(expected.1))
+        );
+    }
+    stack.stop().await;
+}
