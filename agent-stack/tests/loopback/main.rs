@@ -6,6 +6,7 @@
 )]
 
 mod bad_tasks;
+mod counts;
 mod interpreter;
 mod model;
 mod one_process;

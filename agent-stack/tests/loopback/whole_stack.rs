@@ -4,11 +4,10 @@ use crate::stack::{Collected, ROOT, Stack, TRACE};
 use agent_stack::agent::{AgentEvent, CallOutcome, FailedPart, PlannedStep};
 use agent_stack::all::Deviations;
 use agent_stack::model::Engine;
-use axum::{Json, Router};
+use axum::Router;
 use opentelemetry_proto::tonic::trace::v1::span::SpanKind;
 use serde_json::json;
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 const REFERENCE_TASK: &str =
     "What do 3 units of the replacement seal for pump P-100 cost, with 8 % discount?";
@@ -356,81 +355,4 @@ async fn a_task_that_is_not_done_in_time_fails_and_so_does_its_span() {
     );
     let root = spans.iter().find(|span| span.parent() == ROOT).unwrap();
     assert_eq!(root.text("error.type").as_deref(), Some("agent"));
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn every_role_of_the_one_process_shows_what_it_counts_itself() {
-    let stack = Stack::shipped().await;
-    stack.ask(REFERENCE_TASK).await;
-    let addresses = stack.addresses();
-    for (role, counted) in [
-        (
-            addresses.model,
-            "vllm:e2e_request_latency_seconds_count{model_name=\"model-stable\"} ",
-        ),
-        (
-            addresses.gateway,
-            "mcp_server_operation_duration_seconds_count{gen_ai_tool_name=\"lookup_price\"",
-        ),
-        (
-            addresses.agent,
-            "gen_ai_invoke_agent_duration_seconds_count{gen_ai_agent_name=",
-        ),
-        (
-            addresses.interpreter,
-            "portproof_interpreter_runs_total{reason=\"exited\"} ",
-        ),
-    ] {
-        let page = reqwest::get(format!("http://{role}/metrics"))
-            .await
-            .unwrap();
-        let text = page.text().await.unwrap();
-        let line = text.lines().find(|line| line.starts_with(counted));
-        assert!(
-            line.is_some_and(|line| !line.ends_with(" 0")),
-            "{counted} is not in\n{text}"
-        );
-    }
-    stack.stop().await;
-}
-
-/// A model that plans a program which outlasts every test.
-fn sleepy() -> Router {
-    let plan = json!({"steps": [{"id": "a", "tool": "run_python", "arguments": {"code": "import time; time.sleep(600)"}}]});
-    let message = json!({"role": "assistant", "content": plan.to_string()});
-    let answer = json!({"id": "c", "object": "chat.completion", "created": 0, "model": "m",
-        "choices": [{"index": 0, "message": message, "finish_reason": "stop"}],
-        "usage": {"prompt_tokens": 1, "completion_tokens": 1, "total_tokens": 2}});
-    Router::new().fallback(move || async move { Json(answer) })
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_program_whose_task_is_over_is_ended_and_counted_as_cancelled() {
-    let stack = Stack::with_model(sleepy()).await;
-    let events = stack.ask_within("Wait.", 2).await;
-    assert!(
-        matches!(events.last(), Some(AgentEvent::Failure { .. })),
-        "{events:?}"
-    );
-    let url = format!("http://{}/metrics", stack.addresses().interpreter);
-    let counted = "portproof_interpreter_runs_total{reason=\"cancelled\"} 1";
-    let ended = async {
-        while !reqwest::get(&url)
-            .await
-            .unwrap()
-            .text()
-            .await
-            .unwrap()
-            .contains(counted)
-        {
-            tokio::time::sleep(Duration::from_millis(50)).await;
-        }
-    };
-    // Its own limit would end it later.
-    assert!(
-        tokio::time::timeout(Duration::from_secs(8), ended)
-            .await
-            .is_ok()
-    );
-    stack.stop().await;
 }
