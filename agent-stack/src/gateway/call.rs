@@ -1,6 +1,6 @@
 //! One tool call: arguments checked, backend called, result checked, span written.
 
-use super::backend::{Answer, BackendError, Backends};
+use super::backend::{Answer, BackendError, Backends, ToolFailure};
 use super::registry::Registry;
 use super::router::GatewayParts;
 use super::tool::ServedTool;
@@ -12,11 +12,13 @@ use rmcp::model::{CallToolResult, ContentBlock, MetaObject, Tool as Descriptor};
 use serde_json::Value;
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 /// Class of a call that the tool itself reports as failed.
 const TOOL_ERROR: &str = "tool_error";
+/// Class of a call whose time was over before the tool had an answer.
+const TIMEOUT: &str = "timeout";
 
 /// One `tools/call`.
 #[derive(Clone, Debug)]
@@ -50,7 +52,7 @@ impl CallError {
         match self {
             Self::Arguments { .. } => "invalid_arguments",
             Self::Result { .. } => "invalid_result",
-            Self::Timeout { .. } => "timeout",
+            Self::Timeout { .. } => TIMEOUT,
             Self::Backend(_) => "backend",
             Self::Cancelled => "cancelled",
         }
@@ -156,7 +158,7 @@ impl Calls {
             return Err(CallError::Arguments { violations });
         }
         let seconds = tool.spec.timeout_seconds;
-        let limit = Duration::from_secs(seconds.into());
+        let limit = Backends::patience(&tool.spec);
         let called = self
             .backends
             .call(&tool.spec, arguments, span, &self.telemetry);
@@ -175,10 +177,26 @@ impl Calls {
     }
 }
 
+impl ToolFailure {
+    const fn error_type(self) -> &'static str {
+        match self {
+            Self::Late => TIMEOUT,
+            Self::Reported => TOOL_ERROR,
+        }
+    }
+
+    const fn sentence(self) -> &'static str {
+        match self {
+            Self::Late => "the tool was ended when its time was over",
+            Self::Reported => "the tool reports a failure",
+        }
+    }
+}
+
 /// The class of a failed call.
 fn error_type(outcome: &Result<Answer, CallError>) -> Option<&'static str> {
     match outcome {
-        Ok(answer) => answer.is_error.then_some(TOOL_ERROR),
+        Ok(answer) => answer.failure.map(ToolFailure::error_type),
         Err(error) => Some(error.error_type()),
     }
 }
@@ -186,13 +204,17 @@ fn error_type(outcome: &Result<Answer, CallError>) -> Option<&'static str> {
 /// Writes the end of the call into its span and its result.
 fn finish(span: &ActiveSpan, outcome: Result<Answer, CallError>) -> CallToolResult {
     match outcome {
-        Ok(Answer { value, is_error }) => {
+        Ok(Answer { value, failure }) => {
             set_digest(span, attributes::RESULT_DIGEST, &value);
-            if is_error {
-                span.fail(TOOL_ERROR, "the tool reports a failure");
-                return CallToolResult::structured_error(value);
+            match failure {
+                None => CallToolResult::structured(value),
+                Some(failure) => {
+                    let class = failure.error_type();
+                    span.fail(class, failure.sentence());
+                    let result = CallToolResult::structured_error(value);
+                    result.with_meta(Some(error_class(class)))
+                }
             }
-            CallToolResult::structured(value)
         }
         Err(error) => {
             span.fail(error.error_type(), error.to_string());

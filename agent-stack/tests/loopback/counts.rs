@@ -1,9 +1,7 @@
 //! What the roles of the one process count.
 
-use crate::stack::Stack;
+use crate::stack::{Stack, plans};
 use agent_stack::agent::AgentEvent;
-use axum::{Json, Router};
-use serde_json::json;
 use std::time::Duration;
 
 /// A task that takes every role.
@@ -46,19 +44,9 @@ async fn every_role_of_the_one_process_shows_what_it_counts_itself() {
     stack.stop().await;
 }
 
-/// A model that plans a program which outlasts every test.
-fn sleepy() -> Router {
-    let plan = json!({"steps": [{"id": "a", "tool": "run_python", "arguments": {"code": "import time; time.sleep(600)"}}]});
-    let message = json!({"role": "assistant", "content": plan.to_string()});
-    let answer = json!({"id": "c", "object": "chat.completion", "created": 0, "model": "m",
-        "choices": [{"index": 0, "message": message, "finish_reason": "stop"}],
-        "usage": {"prompt_tokens": 1, "completion_tokens": 1, "total_tokens": 2}});
-    Router::new().fallback(move || async move { Json(answer) })
-}
-
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_program_whose_task_is_over_is_ended_and_counted_as_cancelled() {
-    let stack = Stack::with_model(sleepy()).await;
+    let stack = Stack::with_model(plans("import time; time.sleep(600)")).await;
     let events = stack.ask_within("Wait.", 2).await;
     assert!(
         matches!(events.last(), Some(AgentEvent::Failure { .. })),

@@ -8,6 +8,7 @@
 mod bad_tasks;
 mod counts;
 mod interpreter;
+mod interpreter_tool;
 mod model;
 mod one_process;
 mod operations;

@@ -175,7 +175,7 @@ pub(super) async fn call(
     let hits = library.search(query, limit).map_err(BackendError::Index)?;
     Ok(Answer {
         value: json!({"hits": hits}),
-        is_error: false,
+        failure: None,
     })
 }
 

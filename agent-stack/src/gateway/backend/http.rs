@@ -37,7 +37,7 @@ pub(super) async fn call(
     let value = peer.send(&target, peer.client.get(url)).await?;
     Ok(Answer {
         value,
-        is_error: false,
+        failure: None,
     })
 }
 

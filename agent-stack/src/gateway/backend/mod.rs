@@ -15,6 +15,7 @@ use portproof_proto::tool::ToolSpec;
 use reqwest::{Client, RequestBuilder, StatusCode};
 use serde_json::Value;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// Why a backend gave no answer.
 #[derive(Debug, thiserror::Error)]
@@ -67,8 +68,17 @@ pub enum BackendError {
 pub(super) struct Answer {
     /// The structured result.
     pub(super) value: Value,
-    /// Whether the tool ran and failed.
-    pub(super) is_error: bool,
+    /// How the tool failed, if it did.
+    pub(super) failure: Option<ToolFailure>,
+}
+
+/// How a tool that ran has failed; its result says more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum ToolFailure {
+    /// It was ended because its time was over.
+    Late,
+    /// It says so itself.
+    Reported,
 }
 
 /// The backends that tools can have.
@@ -110,6 +120,15 @@ impl Backends {
         }
     }
 
+    /// How long `tool` may take until nobody waits for it any more.
+    pub(super) fn patience(tool: &ToolSpec) -> Duration {
+        let limit = Duration::from_secs(tool.timeout_seconds.into());
+        match tool.backend.python {
+            Some(_) => limit + python::GRACE,
+            None => limit,
+        }
+    }
+
     /// Calls the backend of `tool`; its span is a child of `span`.
     pub(super) async fn call(
         &self,
@@ -122,7 +141,7 @@ impl Backends {
             Reach::Services(services) => services.call(tool, arguments, span, telemetry).await,
             Reach::Nothing => Ok(Answer {
                 value: arguments.clone(),
-                is_error: false,
+                failure: None,
             }),
         }
     }

@@ -1,10 +1,13 @@
 //! Runs Python in the interpreter and relays the spans it returns.
 
-use super::{Answer, BackendError, Peer, Target, text_argument};
+use super::{Answer, BackendError, Peer, Target, ToolFailure, text_argument};
 use crate::telemetry::{ActiveSpan, Capture, SpanRelay, chain};
 use portproof_proto::tool::PythonBackend;
 use serde_json::{Value, json};
+use std::time::Duration;
 
+/// How long the interpreter may take, beyond the time of the program, to end it and to tell what it had written by then.
+pub(super) const GRACE: Duration = Duration::from_secs(2);
 const EXECUTE: &str = "/v1/execute";
 
 /// What the caller of the tool is told: the program's own doing, which is the same wherever it runs. Times, memory, limits
@@ -48,10 +51,9 @@ pub(super) async fn call(
         forward(relay, spans, peer.parent);
     }
     retain_told(&mut answer);
-    let is_error = failed(&answer);
     Ok(Answer {
+        failure: failure(&answer),
         value: answer,
-        is_error,
     })
 }
 
@@ -62,8 +64,11 @@ fn retain_told(answer: &mut Value) {
 }
 
 /// A program that was ended or ended with another code than 0 has failed.
-fn failed(value: &Value) -> bool {
-    value.get("timedOut") == Some(&json!(true)) || value.get("exitCode") != Some(&json!(0))
+fn failure(value: &Value) -> Option<ToolFailure> {
+    if value.get("timedOut") == Some(&json!(true)) {
+        return Some(ToolFailure::Late);
+    }
+    (value.get("exitCode") != Some(&json!(0))).then_some(ToolFailure::Reported)
 }
 
 /// The result counts even when its spans cannot be relayed; that they are missing will be seen in the trace.
@@ -107,8 +112,13 @@ mod tests {
 
     #[test]
     fn a_program_that_was_ended_or_says_so_has_failed() {
-        assert!(!failed(&json!({"timedOut": false, "exitCode": 0})));
-        assert!(failed(&json!({"timedOut": true, "exitCode": 0})));
-        assert!(failed(&json!({"timedOut": false, "exitCode": 1})));
+        for (late, code, expected) in [
+            (false, 0, None),
+            (true, 0, Some(ToolFailure::Late)),
+            (false, 1, Some(ToolFailure::Reported)),
+        ] {
+            let told = json!({"timedOut": late, "exitCode": code});
+            assert_eq!(failure(&told), expected);
+        }
     }
 }

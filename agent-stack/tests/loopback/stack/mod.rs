@@ -10,7 +10,8 @@ use agent_stack::http_client;
 use agent_stack::interpreter::{Python, Settings};
 use agent_stack::model::Engine;
 use agent_stack::server::Server;
-use axum::Router;
+use axum::{Json, Router};
+use serde_json::json;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -49,6 +50,16 @@ pub(crate) async fn serve(server: Server, shutdown: &CancellationToken) -> Socke
     let address = listener.local_addr().unwrap();
     tokio::spawn(server.serve_on(listener, shutdown.clone()));
     address
+}
+
+/// A model that plans this program and nothing else.
+pub(crate) fn plans(code: &str) -> Router {
+    let plan = json!({"steps": [{"id": "a", "tool": "run_python", "arguments": {"code": code}}]});
+    let message = json!({"role": "assistant", "content": plan.to_string()});
+    let answer = json!({"id": "c", "object": "chat.completion", "created": 0, "model": "m",
+        "choices": [{"index": 0, "message": message, "finish_reason": "stop"}],
+        "usage": {"prompt_tokens": 1, "completion_tokens": 1, "total_tokens": 2}});
+    Router::new().fallback(move || async move { Json(answer) })
 }
 
 /// The stack as it is shipped.
