@@ -68,7 +68,7 @@ fn router(receipts: Arc<Receipts>) -> Router {
     let router = Router::new()
         .route("/receipts/{nonce}", get(receipts_of))
         .with_state(receipts);
-    server::with_health(router, server::always_ready())
+    server::with_refusals(server::with_health(router, server::always_ready()))
 }
 
 async fn receipts_of(

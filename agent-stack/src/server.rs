@@ -13,6 +13,7 @@ mod exchange;
 mod floor;
 mod health;
 mod limits;
+mod refusal;
 mod socket;
 #[cfg(test)]
 mod tests;
@@ -21,6 +22,7 @@ pub(crate) use accept::accept;
 pub(crate) use body::HoldingBody;
 pub use health::{Readiness, always_ready, with_health};
 pub use limits::Limits;
+pub(crate) use refusal::with_refusals;
 pub(crate) use socket::watch_for_lost_peers;
 
 use crate::shutdown::Grace;

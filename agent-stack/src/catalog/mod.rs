@@ -99,7 +99,7 @@ pub fn router(changed: bool) -> Router {
         .route("/v1/items/{sku}", get(item))
         .route("/v1/machines/{machine}/measurements", get(measurements))
         .with_state(changed);
-    server::with_health(router, server::always_ready())
+    server::with_refusals(server::with_health(router, server::always_ready()))
 }
 
 async fn item(State(changed): State<bool>, Path(sku): Path<String>) -> Result<Json<Item>, Absent> {
@@ -156,6 +156,21 @@ mod tests {
     #[tokio::test]
     async fn an_unknown_item_is_not_found() {
         assert_eq!(ask(false, "SKU-0").await.0, StatusCode::NOT_FOUND);
+    }
+
+    #[tokio::test]
+    async fn other_addresses_and_methods_are_refused_with_the_reason() {
+        let request = Request::delete("/v1/items/SKU-2048");
+        let answer = router(false).oneshot(request.body(Body::empty()).unwrap());
+        let answer = answer.await.unwrap();
+        assert_eq!(answer.status(), StatusCode::METHOD_NOT_ALLOWED);
+        assert_eq!(answer.headers()["allow"], "GET,HEAD");
+        let body = answer.into_body().collect().await.unwrap().to_bytes();
+        let told: Value = serde_json::from_slice(&body).unwrap();
+        assert_eq!(told["error"], "/v1/items/SKU-2048 does not take DELETE");
+        let (status, told) = get(false, "/v2").await;
+        assert_eq!(status, StatusCode::NOT_FOUND);
+        assert_eq!(told["error"], "there is no GET /v2");
     }
 
     #[tokio::test]

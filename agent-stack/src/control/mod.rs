@@ -143,5 +143,5 @@ async fn cut(stop: &CancellationToken) {
 /// Health in plain HTTP, because kubelets cannot speak mutual TLS. Its port is opened together with the gRPC port,
 /// so an answer means that the agent can be called.
 fn healthy() -> axum::Router {
-    http::with_health(axum::Router::new(), http::always_ready())
+    http::with_refusals(http::with_health(axum::Router::new(), http::always_ready()))
 }
