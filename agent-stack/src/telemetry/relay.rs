@@ -12,6 +12,8 @@ use tonic::transport::{Channel, Endpoint};
 
 /// Most spans that one answer may hand over.
 pub(super) const MAX_SPANS: usize = 64;
+/// Most exports under way: so many wait for a collector that is slow, and no more.
+const MAX_UNDER_WAY: usize = 256;
 const ATTEMPTS: u32 = 4;
 const PAUSE: Duration = Duration::from_millis(250);
 
@@ -36,6 +38,9 @@ pub enum RelayError {
         /// How many there were.
         count: usize,
     },
+    /// The collector does not keep up.
+    #[error("{MAX_UNDER_WAY} exports of returned spans are under way already")]
+    Busy,
 }
 
 /// Relays spans to the collector.
@@ -61,16 +66,20 @@ impl SpanRelay {
     /// Checks the spans and sends them in the background.
     ///
     /// # Errors
-    /// When they are not of `trace` or too many; then none is sent.
+    /// When they are not of `trace`, are too many, or too many others wait for the collector; then none is sent.
     pub fn forward(
         &self,
         export: ExportTraceServiceRequest,
         trace: TraceId,
     ) -> Result<(), RelayError> {
         check(&export, trace)?;
-        if let Some(client) = self.client.clone() {
-            self.sending.spawn(send(client, export));
+        let Some(client) = self.client.clone() else {
+            return Ok(());
+        };
+        if self.sending.len() >= MAX_UNDER_WAY {
+            return Err(RelayError::Busy);
         }
+        self.sending.spawn(send(client, export));
         Ok(())
     }
 
@@ -168,12 +177,15 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_collector_that_does_not_answer_is_not_waited_for() {
+    async fn a_collector_that_does_not_answer_is_not_waited_for_and_holds_few_exports() {
         let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let endpoint = format!("http://{}", silent.local_addr().unwrap());
         let relay = SpanRelay::new(Some(&endpoint)).unwrap();
         let trace = TraceId::from_hex("0af7651916cd43dd8448eb211c80319c").unwrap();
         relay.forward(export(1), trace).unwrap();
+        let more = (0..MAX_UNDER_WAY).map(|_| relay.forward(export(1), trace));
+        let refused: Vec<_> = more.filter_map(Result::err).collect();
+        assert!(matches!(refused[..], [RelayError::Busy]), "{refused:?}");
         let drained = relay.drain(Duration::from_millis(10));
         assert!(
             tokio::time::timeout(Duration::from_secs(4), drained)
