@@ -44,13 +44,17 @@ impl fmt::Display for Difference {
 /// Every place where `one` and `other` differ. Numbers count as equal when they differ by at most `tolerance` of the
 /// larger one, whole numbers when they are the same; 0 asks for the same value, whichever way it is written (`1` and `1.0`).
 pub fn differences(one: &Value, other: &Value, tolerance: f64) -> Vec<Difference> {
-    let patch = json_patch::diff(one, other);
-    patch
-        .0
-        .iter()
-        .filter_map(|operation| difference(one, operation))
-        .filter(|found| !found.within(tolerance))
-        .collect()
+    let mut found = Vec::new();
+    // Each operation names places in what those before it have made: an element that goes moves those behind it.
+    let mut state = one.clone();
+    for operation in json_patch::diff(one, other).0 {
+        found.extend(difference(&state, &operation));
+        if json_patch::patch(&mut state, &[operation]).is_err() {
+            break;
+        }
+    }
+    found.retain(|difference| !difference.within(tolerance));
+    found
 }
 
 /// Whether two numbers differ by at most `tolerance` of the larger one.
@@ -58,7 +62,7 @@ pub(super) fn close(one: f64, other: f64, tolerance: f64) -> bool {
     (one - other).abs() <= tolerance * one.abs().max(other.abs())
 }
 
-fn difference(one: &Value, operation: &PatchOperation) -> Option<Difference> {
+fn difference(state: &Value, operation: &PatchOperation) -> Option<Difference> {
     let (path, other) = match operation {
         PatchOperation::Add(add) => {
             return Some(Difference {
@@ -74,7 +78,7 @@ fn difference(one: &Value, operation: &PatchOperation) -> Option<Difference> {
     };
     Some(Difference {
         pointer: path.to_owned(),
-        one: one.pointer(path).cloned(),
+        one: state.pointer(path).cloned(),
         other,
     })
 }
@@ -135,6 +139,14 @@ mod tests {
             differences(&json!(1), &json!("1"), 0.5)[0].to_string(),
             "/: 1 became \"1\""
         );
+    }
+
+    #[test]
+    fn every_element_that_went_is_shown_as_it_was() {
+        let found = differences(&json!(["a", "b", "c"]), &json!(["a"]), 0.0);
+        let gone: Vec<_> = found.iter().filter_map(|it| it.one.clone()).collect();
+        assert_eq!(gone, ["b", "c"]);
+        assert!(found.iter().all(|it| it.other.is_none()));
     }
 
     #[test]
