@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 const SOON: Duration = Duration::from_secs(2);
 
 /// What each does, the program, and how a run of it may end.
-const PROGRAMS: [(&str, &str, &[&str]); 7] = [
+const PROGRAMS: [(&str, &str, &[&str]); 10] = [
     (
         "forks without end",
         "import os\nwhile True:\n    try: os.fork()\n    except OSError: pass",
@@ -39,6 +39,22 @@ const PROGRAMS: [(&str, &str, &[&str]); 7] = [
         "leaves zombies",
         "import os\nfor _ in range(20):\n    if os.fork() == 0: os._exit(0)",
         &["exited"],
+    ),
+    (
+        "fills /tmp and waits",
+        "import time\nfor n in range(24): open(f'/tmp/{n}', 'wb').write(b'x' * 2**20)\ntime.sleep(60)",
+        &["disk"],
+    ),
+    (
+        "fills /dev/shm and waits",
+        "import time\nfor n in range(24): open(f'/dev/shm/{n}', 'wb').write(b'x' * 2**20)\ntime.sleep(60)",
+        &["disk"],
+    ),
+    // A process whose name is no text was once left out of every count.
+    (
+        "gives forty processes a name that is no text",
+        "import ctypes, os, time\nctypes.CDLL(None).prctl(15, b'\\xff\\xfe', 0, 0, 0)\nfor _ in range(40):\n    if os.fork() == 0: time.sleep(60)\ntime.sleep(60)",
+        &["processes"],
     ),
     (
         "kills all it may",
