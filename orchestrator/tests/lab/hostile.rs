@@ -54,7 +54,7 @@ const PROGRAMS: [(&str, &str, &[&str]); 10] = [
     (
         "gives forty processes a name that is no text",
         "import ctypes, os, time\nctypes.CDLL(None).prctl(15, b'\\xff\\xfe', 0, 0, 0)\nfor _ in range(40):\n    if os.fork() == 0: time.sleep(60)\ntime.sleep(60)",
-        &["processes"],
+        &["processes", "memory"],
     ),
     (
         "kills all it may",
