@@ -170,6 +170,16 @@ pub fn crd() -> Result<Value, serde_json::Error> {
     Ok(crd)
 }
 
+/// Whether an object is the definition of `Tool`, whoever wrote it. It is the only definition that is carried: one belongs
+/// to the whole cluster, and another could take over a kind of others.
+pub fn is_definition(object: &Value) -> bool {
+    let text = |pointer| object.pointer(pointer).and_then(Value::as_str);
+    text("/apiVersion") == Some("apiextensions.k8s.io/v1")
+        && text("/kind") == Some("CustomResourceDefinition")
+        && text("/metadata/name") == Some(CRD_NAME)
+        && text("/spec/group") == Some(GROUP)
+}
+
 const fn default_timeout() -> u32 {
     30
 }
@@ -202,6 +212,22 @@ mod tests {
         assert_eq!(crd.pointer("/spec/names/singular").unwrap(), "tool");
         assert_eq!(crd.pointer("/spec/names/listKind").unwrap(), "ToolList");
         assert_eq!(crd.pointer("/spec/conversion/strategy").unwrap(), "None");
+    }
+
+    #[test]
+    fn only_the_definition_of_tool_is_one_to_carry() {
+        let own = crd().unwrap();
+        assert!(is_definition(&own));
+        for (member, other) in [
+            ("/apiVersion", "apiextensions.k8s.io/v1beta1"),
+            ("/kind", "Secret"),
+            ("/metadata/name", "gateways.gateway.networking.k8s.io"),
+            ("/spec/group", "gateway.networking.k8s.io"),
+        ] {
+            let mut foreign = own.clone();
+            *foreign.pointer_mut(member).unwrap() = other.into();
+            assert!(!is_definition(&foreign), "{member}");
+        }
     }
 
     #[test]

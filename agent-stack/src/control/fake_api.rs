@@ -32,7 +32,6 @@ struct Store {
     log: Vec<Sent>,
     hooks: Vec<Hook>,
     refusals: HashMap<String, (StatusCode, String)>,
-    leaving: HashMap<String, u32>,
     withheld: HashSet<String>,
     watches: Watches,
     counter: u64,
@@ -108,11 +107,6 @@ impl FakeApi {
             .insert(path.to_owned(), (status, message.to_owned()));
     }
 
-    /// Removes an object when it has been read that often, as a finalizer would.
-    pub(crate) fn remove_after_reads(&self, path: &str, reads: u32) {
-        self.store().leaving.insert(path.to_owned(), reads);
-    }
-
     /// How many requests came in.
     pub(crate) fn requests(&self) -> usize {
         self.store().log.len()
@@ -169,7 +163,6 @@ async fn handle(
     if store.withheld.contains(&path) && method == Method::GET {
         return refuse(StatusCode::FORBIDDEN, "forbidden");
     }
-    store.count_down(&path);
     match method {
         Method::GET if query.get("watch").is_some_and(|watch| watch == "true") => {
             store.watches.open(&path, &query)
@@ -186,18 +179,6 @@ async fn handle(
 }
 
 impl Store {
-    fn count_down(&mut self, path: &str) {
-        let Some(reads) = self.leaving.get_mut(path) else {
-            return;
-        };
-        if *reads == 0 {
-            self.leaving.remove(path);
-            self.objects.remove(path);
-        } else {
-            *reads -= 1;
-        }
-    }
-
     fn read(&self, path: &str, query: &HashMap<String, String>) -> Response {
         if let Some(object) = self.objects.get(path) {
             return answer(StatusCode::OK, object);

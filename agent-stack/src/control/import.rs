@@ -1,5 +1,5 @@
-//! `Import`: applies a bundle byte for byte. The bundle is untrusted input: kinds, names, namespace and sizes are
-//! checked before anything is sent, and nothing that is already there is ever changed.
+//! `Import`: creates the objects of a bundle byte for byte. The bundle is untrusted input: kinds, names, namespace and sizes
+//! are checked before anything is sent, and nothing that is already there is ever changed.
 
 mod crd;
 mod object;
@@ -17,7 +17,10 @@ use portproof_proto::names;
 use portproof_proto::v1::import_event::Event;
 use portproof_proto::v1::import_result::Outcome;
 use portproof_proto::v1::{ImportEvent, ImportResult, ImportSummary};
+use std::time::Duration;
 use tonic::{Code, Status};
+
+const ESTABLISH_DEADLINE: Duration = Duration::from_secs(30);
 
 /// Why an import broke off.
 #[derive(Debug, thiserror::Error)]
@@ -53,7 +56,7 @@ impl From<ImportError> for Status {
     }
 }
 
-/// Applies CRDs first, then the objects in their order; one event for each, then the summary.
+/// Looks at the CRDs first, then creates the objects in their order; one event for each, then the summary.
 ///
 /// Carried objects bear no label of ours. All are created under the field manager of the run, by which `Teardown` and a
 /// clean-up after a crash tell them from those of others.
@@ -68,16 +71,17 @@ pub(crate) async fn import(
         namespace: &home.namespace,
         manager: &names::run_field_manager(&home.run_id),
         dry_run: parcel.dry_run,
+        patience: ESTABLISH_DEADLINE,
     };
     let mut summary = ImportSummary::default();
-    let mut expected_crd = false;
+    let mut missing_crd = false;
     for crd in &parcel.bundle.crds {
         let result = target.crd(crd).await?;
-        expected_crd |= target.dry_run && result.outcome() == Outcome::Created;
+        missing_crd |= result.outcome() == Outcome::NotTried;
         report(result, &mut summary, events).await;
     }
     for object in &parcel.bundle.objects {
-        let result = target.object(object, expected_crd).await?;
+        let result = target.object(object, missing_crd).await?;
         report(result, &mut summary, events).await;
     }
     events
@@ -94,6 +98,8 @@ struct Target<'a> {
     namespace: &'a str,
     manager: &'a str,
     dry_run: bool,
+    /// Longest time until the API server serves a new kind.
+    patience: Duration,
 }
 
 async fn report(result: ImportResult, summary: &mut ImportSummary, events: &Events<ImportEvent>) {

@@ -29,6 +29,7 @@ use crate::telemetry::{self as signals, Telemetry};
 use crate::{http_client, shutdown};
 use anyhow::Context as _;
 use api::ApiServer;
+use clap::builder::NonEmptyStringValueParser;
 use home::Home;
 use peers::Peers;
 use portproof_proto::names::{self, Part};
@@ -55,6 +56,9 @@ pub struct Args {
     /// Namespace of the run.
     #[arg(long, env = "POD_NAMESPACE")]
     pub namespace: String,
+    /// UID of the `kube-system` namespace, the identity of the cluster.
+    #[arg(long, env = "CLUSTER_UID", value_parser = NonEmptyStringValueParser::new())]
+    pub cluster_uid: String,
     /// Folder with `ca.pem`, `server.pem` and `server.key`.
     #[arg(long, default_value = names::CONTROL_TLS_DIR)]
     pub tls_dir: PathBuf,
@@ -79,7 +83,7 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
     let stop = shutdown::on_signal()?;
     let certificates = Certificates::read(&args.tls_dir)?;
     let api = ApiServer::new(in_cluster_client()?);
-    let home = Home::resolve(&api, &args).await?;
+    let home = Home::of(&args);
     let spool = Arc::new(Spool::default());
     let agent = server::Agent::new(home, api, Peers::new()?, Arc::clone(&spool));
     let (grpc, otlp, health) = tokio::try_join!(

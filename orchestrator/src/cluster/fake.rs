@@ -23,6 +23,10 @@ struct Store {
     objects: BTreeMap<String, Value>,
     /// `METHOD path` of every request that is no read, in order.
     changes: Vec<String>,
+    /// Query and body of the same requests.
+    details: Vec<(HashMap<String, String>, String)>,
+    /// A label that admission puts on whatever is created.
+    label: Option<(String, String)>,
     /// Status with which requests to a path are answered instead.
     answers: BTreeMap<String, Vec<u16>>,
     /// Paths that may not be read.
@@ -76,6 +80,32 @@ impl FakeApi {
     /// `METHOD path` of every change that was asked for, in order.
     pub(crate) fn changes(&self) -> Vec<String> {
         self.store().changes.clone()
+    }
+
+    /// The body of every change that was asked for, in order.
+    pub(crate) fn bodies(&self) -> Vec<String> {
+        let store = self.store();
+        store.details.iter().map(|(_, body)| body.clone()).collect()
+    }
+
+    /// The parameters of every change that was asked for, in order.
+    pub(crate) fn queries(&self) -> Vec<HashMap<String, String>> {
+        let store = self.store();
+        store
+            .details
+            .iter()
+            .map(|(query, _)| query.clone())
+            .collect()
+    }
+
+    /// The object at the path.
+    pub(crate) fn object(&self, path: &str) -> Option<Value> {
+        self.store().objects.get(path).cloned()
+    }
+
+    /// Admission puts this label on whatever is created from now on.
+    pub(crate) fn admit_with_label(&self, label: &str, value: &str) {
+        self.store().label = Some((label.to_owned(), value.to_owned()));
     }
 
     /// The next changes at a path are answered with these statuses.
@@ -137,19 +167,20 @@ async fn answer(
     body: String,
 ) -> Response {
     let path = uri.path();
-    let body: Value = serde_json::from_str(&body).unwrap_or_default();
     let mut store = fake.store();
     if method == Method::GET {
         return store.read(path, &query);
     }
     store.changes.push(format!("{method} {path}"));
+    store.details.push((query.clone(), body.clone()));
+    let body: Value = serde_json::from_str(&body).unwrap_or_default();
     let planned = store
         .answers
         .get_mut(path)
         .and_then(|it| (!it.is_empty()).then(|| it.remove(0)));
     match planned {
         Some(status) => failure(status, "Planned"),
-        None if method == Method::POST => store.create(path, body),
+        None if method == Method::POST => store.create(path, &query, body),
         None if method == Method::DELETE => store.delete(path, &body),
         None => failure(405, "MethodNotAllowed"),
     }
@@ -189,7 +220,12 @@ impl Store {
         failure(404, "NotFound")
     }
 
-    fn create(&mut self, path: &str, mut object: Value) -> Response {
+    fn create(
+        &mut self,
+        path: &str,
+        query: &HashMap<String, String>,
+        mut object: Value,
+    ) -> Response {
         let name = object["metadata"]["name"].as_str().unwrap_or_default();
         let path = format!("{path}/{name}");
         if self.objects.contains_key(&path) {
@@ -198,7 +234,12 @@ impl Store {
         self.counter += 1;
         object["metadata"]["uid"] = format!("uid-{}", self.counter).into();
         object["metadata"]["resourceVersion"] = self.counter.to_string().into();
-        self.objects.insert(path, object.clone());
+        if let Some((label, value)) = &self.label {
+            object["metadata"]["labels"][label] = value.as_str().into();
+        }
+        if !query.contains_key("dryRun") {
+            self.objects.insert(path, object.clone());
+        }
         success(object)
     }
 

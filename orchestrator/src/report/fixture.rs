@@ -88,6 +88,7 @@ fn sandboxed() -> CheckResult {
     runtime(&RuntimeEvidence {
         sandbox: Ok(sandbox::tests::gvisor()),
         control: Ok(sandbox::tests::control()),
+        node_kernel: Ok(sandbox::tests::NODE_KERNEL.to_owned()),
     })
 }
 

@@ -5,11 +5,11 @@ use super::convert;
 use super::error::RpcError;
 use super::relay::Relay;
 use super::request::{
-    AgentDescription, EgressProbePlan, GatewayAddress, ImportReport, LoadPlan, ProvisionProgress,
+    AgentDescription, EgressProbePlan, GatewayAddress, LoadPlan, PodKernels, ProvisionProgress,
     StackPlan, TaskOrder, TeardownReport,
 };
 use crate::verify::evidence::{
-    EgressObservation, ImportOutcome, RuntimeEvidence, SplitChange, TaskTranscript, TrafficRecord,
+    EgressObservation, ImportOutcome, ImportedObject, SplitChange, TaskTranscript, TrafficRecord,
 };
 use portproof_proto::CHUNK_BYTES;
 use portproof_proto::bundle::{self, Bundle, BundleError};
@@ -167,18 +167,23 @@ impl AgentClient {
         .await
     }
 
-    /// Applies a bundle as it is; with `dry_run` nothing is changed.
+    /// Creates the objects of a bundle as they are; with `dry_run` nothing is changed. Gives back one entry an object, the
+    /// definitions first: these are not created, the agent only tells whether they are there.
     ///
     /// # Errors
     /// See [`RpcError`]; an object that is refused is no error but a result.
-    pub async fn import(&self, bundle: &Bundle, dry_run: bool) -> Result<ImportReport, RpcError> {
+    pub async fn import(
+        &self,
+        bundle: &Bundle,
+        dry_run: bool,
+    ) -> Result<Vec<ImportedObject>, RpcError> {
         let call = "Import";
         let bytes = bundle.encode()?;
         within(call, CARRY, async {
             let parts = convert::import_requests(&bytes, CHUNK_BYTES, dry_run);
             let request = under(CARRY, tokio_stream::iter(parts));
             let mut events = answers(call, self.client.clone().import(request).await)?;
-            let mut report = ImportReport::default();
+            let mut report = Vec::new();
             let mut complete = false;
             while let Some(event) = events.next().await? {
                 complete |= convert::import_event(event, &mut report);
@@ -288,14 +293,14 @@ impl AgentClient {
     ///
     /// # Errors
     /// See [`RpcError`].
-    pub async fn fingerprints(&self) -> Result<RuntimeEvidence, RpcError> {
+    pub async fn fingerprints(&self) -> Result<PodKernels, RpcError> {
         let request = v1::ProbeRequest {
             probes: Vec::new(),
             fingerprint: true,
         };
         self.ask_probe(request)
             .await
-            .map(|response| convert::runtime_evidence(response.fingerprints))
+            .map(|response| convert::pod_kernels(response.fingerprints))
     }
 
     async fn ask_probe(&self, message: v1::ProbeRequest) -> Result<v1::ProbeResponse, RpcError> {
@@ -325,9 +330,8 @@ impl AgentClient {
 }
 
 /// The report, unless it holds an outcome that this version does not know: nothing can be built on such an import.
-fn known(call: &'static str, report: ImportReport) -> Result<ImportReport, RpcError> {
+fn known(call: &'static str, report: Vec<ImportedObject>) -> Result<Vec<ImportedObject>, RpcError> {
     let unknown = report
-        .objects
         .iter()
         .find(|object| object.outcome == ImportOutcome::Unknown);
     match unknown {
@@ -342,21 +346,16 @@ fn known(call: &'static str, report: ImportReport) -> Result<ImportReport, RpcEr
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::verify::evidence::ImportedObject;
 
-    fn report(outcome: ImportOutcome) -> ImportReport {
-        let object = ImportedObject {
+    fn report(outcome: ImportOutcome) -> Vec<ImportedObject> {
+        vec![ImportedObject {
             object: "Tool/x".into(),
             outcome,
             reason: String::new(),
             source: None,
             request: None,
             admitted: None,
-        };
-        ImportReport {
-            objects: vec![object],
-            ..ImportReport::default()
-        }
+        }]
     }
 
     #[test]

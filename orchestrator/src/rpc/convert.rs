@@ -5,13 +5,13 @@ mod task;
 mod traffic;
 
 use super::request::{
-    AgentDescription, Fault, GatewayAddress, ImportReport, ProvisionProgress, StackPlan,
-    TeardownReport, UpstreamPlan,
+    AgentDescription, Fault, GatewayAddress, ProvisionProgress, StackPlan, TeardownReport,
+    UpstreamPlan,
 };
 use crate::verify::evidence::{ImportOutcome, ImportedObject, SplitChange};
 use portproof_proto::canonical::Digest;
 use portproof_proto::v1;
-pub(super) use probe::{observations, probe_request, runtime_evidence};
+pub(super) use probe::{observations, pod_kernels, probe_request};
 use std::time::Duration;
 pub(super) use task::{task_event, task_request, transcript};
 pub(super) use traffic::{Traffic, traffic_event, traffic_request};
@@ -138,20 +138,11 @@ pub(super) fn import_requests(bytes: &[u8], chunk: usize, dry_run: bool) -> Vec<
 }
 
 /// Adds an event to the report; true for the last one.
-pub(super) fn import_event(event: v1::ImportEvent, report: &mut ImportReport) -> bool {
+pub(super) fn import_event(event: v1::ImportEvent, report: &mut Vec<ImportedObject>) -> bool {
     use v1::import_event::Event;
     match event.event {
         Some(Event::Object(result)) => {
-            let object = result.object.clone().unwrap_or_default();
-            let outcome = import_outcome(result.outcome());
-            if object.kind == "CustomResourceDefinition" && outcome == ImportOutcome::Created {
-                report
-                    .created_crds
-                    .insert(object.name.clone(), object.uid.clone());
-            }
-            report
-                .objects
-                .push(imported(named(&object), outcome, result));
+            report.push(imported(result));
             false
         }
         Some(Event::Summary(_)) => true,
@@ -159,10 +150,11 @@ pub(super) fn import_event(event: v1::ImportEvent, report: &mut ImportReport) ->
     }
 }
 
-fn imported(object: String, outcome: ImportOutcome, result: v1::ImportResult) -> ImportedObject {
+fn imported(result: v1::ImportResult) -> ImportedObject {
     let digest = |text: String| (!text.is_empty()).then(|| Digest::from(text));
+    let outcome = import_outcome(result.outcome());
     ImportedObject {
-        object,
+        object: named(&result.object.unwrap_or_default()),
         outcome,
         reason: result.reason,
         source: digest(result.source_digest),

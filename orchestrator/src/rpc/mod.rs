@@ -18,7 +18,7 @@ pub use error::{CredentialsError, RpcError};
 pub use pki::{Credentials, PkiError, RunAuthority};
 pub use relay::Relay;
 pub use request::{
-    AgentDescription, EgressProbePlan, Fault, GatewayAddress, ImportReport, LoadPlan,
+    AgentDescription, EgressProbePlan, Fault, GatewayAddress, LoadPlan, PodKernels,
     ProvisionProgress, StackPlan, TaskOrder, TeardownReport, UpstreamPlan,
 };
 pub use spans::SpanStore;

@@ -1,7 +1,6 @@
 //! What callers ask of an agent, and what it says of itself.
 
-use crate::verify::evidence::{ImportedObject, Origin, Phase, Target, Transport, Via};
-use std::collections::BTreeMap;
+use crate::verify::evidence::{KernelFingerprint, Origin, Phase, Target, Transport, Via};
 use std::time::Duration;
 
 /// What an agent says of itself and its cluster.
@@ -102,13 +101,13 @@ pub struct GatewayAddress {
     pub port: u32,
 }
 
-/// What became of an import.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct ImportReport {
-    /// One entry an object, CRDs first.
-    pub objects: Vec<ImportedObject>,
-    /// Names and UIDs of the CRDs that this import created.
-    pub created_crds: BTreeMap<String, String>,
+/// The kernels that two pods on one node see; a side that could not be read carries why.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PodKernels {
+    /// The interpreter's pod.
+    pub sandbox: Result<KernelFingerprint, String>,
+    /// Its control pod.
+    pub control: Result<KernelFingerprint, String>,
 }
 
 /// One task for the agent of the stack.

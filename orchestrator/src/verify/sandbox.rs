@@ -20,11 +20,11 @@ const GVISOR_VERSION: &str = "#1 SMP Sun Jan 10 15:06:54 PST 2016";
 pub fn runtime(evidence: &RuntimeEvidence) -> CheckResult {
     match (&evidence.sandbox, &evidence.control) {
         (Ok(sandbox), Ok(control)) => {
-            let facts = facts(sandbox, control);
+            let node = evidence.node_kernel.as_deref();
             RUNTIME.decided(
-                judge(sandbox, control),
-                facts,
-                json!({"sandbox": sandbox, "control": control}),
+                judge(sandbox, control, node),
+                facts(sandbox, control, node),
+                json!({"sandbox": sandbox, "control": control, "nodeKernel": node.ok()}),
             )
         }
         (Err(error), _) => RUNTIME.error(format!(
@@ -36,8 +36,15 @@ pub fn runtime(evidence: &RuntimeEvidence) -> CheckResult {
     }
 }
 
-fn judge(sandbox: &KernelFingerprint, control: &KernelFingerprint) -> Verdict {
-    if let Some(gap) = gap(sandbox, control) {
+/// What the API server says of the node's kernel, or why it does not.
+type NodeKernel<'a> = Result<&'a str, &'a String>;
+
+fn judge(
+    sandbox: &KernelFingerprint,
+    control: &KernelFingerprint,
+    node: NodeKernel<'_>,
+) -> Verdict {
+    if let Some(gap) = gap(sandbox, control, node) {
         return inconclusive(gap);
     }
     if identity(sandbox) == identity(control) {
@@ -63,7 +70,11 @@ fn judge(sandbox: &KernelFingerprint, control: &KernelFingerprint) -> Verdict {
 }
 
 /// What keeps the two fingerprints from being comparable.
-fn gap(sandbox: &KernelFingerprint, control: &KernelFingerprint) -> Option<String> {
+fn gap(
+    sandbox: &KernelFingerprint,
+    control: &KernelFingerprint,
+    node: NodeKernel<'_>,
+) -> Option<String> {
     if sandbox.node.is_empty() || sandbox.node != control.node {
         return Some(format!(
             "the control pod runs on node `{}`, the interpreter on `{}`",
@@ -84,13 +95,17 @@ fn gap(sandbox: &KernelFingerprint, control: &KernelFingerprint) -> Option<Strin
             "release, version or boot id of the {side} could not be read"
         ));
     }
-    let blind = !control.node_kernel.is_empty() && control.release != control.node_kernel;
-    blind.then(|| {
-        format!(
-            "the control pod sees kernel {}, the node says {}: it is no control",
-            control.release, control.node_kernel
-        )
-    })
+    match node {
+        Ok(kernel) if kernel == control.release => None,
+        Ok(kernel) => Some(format!(
+            "the control pod sees kernel {}, the node says {kernel}: it is no control",
+            control.release
+        )),
+        Err(error) => Some(format!(
+            "nothing shows that the control pod stands on the kernel of node {}, which could not be asked: {error}",
+            control.node
+        )),
+    }
 }
 
 fn identity(kernel: &KernelFingerprint) -> [&str; 3] {
@@ -124,7 +139,11 @@ fn gvisor_marks(sandbox: &KernelFingerprint, control: &KernelFingerprint) -> Vec
     .collect()
 }
 
-fn facts(sandbox: &KernelFingerprint, control: &KernelFingerprint) -> Vec<Fact> {
+fn facts(
+    sandbox: &KernelFingerprint,
+    control: &KernelFingerprint,
+    node: NodeKernel<'_>,
+) -> Vec<Fact> {
     let class = if sandbox.runtime_class.is_empty() {
         "none"
     } else {
@@ -136,7 +155,7 @@ fn facts(sandbox: &KernelFingerprint, control: &KernelFingerprint) -> Vec<Fact> 
     vec![
         Fact::new("kernel of the interpreter", kernel(sandbox)),
         Fact::new("kernel of the control pod", kernel(control)),
-        Fact::new("kernel of the node", &control.node_kernel),
+        Fact::new("kernel of the node", node.unwrap_or("not known")),
         Fact::new("node of both", &sandbox.node),
         Fact::new("marks of gVisor", list(&gvisor_marks(sandbox, control), 6)),
         Fact::new("RuntimeClass (not evidence)", class),
@@ -147,18 +166,19 @@ fn facts(sandbox: &KernelFingerprint, control: &KernelFingerprint) -> Vec<Fact> 
 pub(crate) mod tests {
     use super::*;
 
+    pub(crate) const NODE_KERNEL: &str = "6.18.5";
+
     pub(crate) fn control() -> KernelFingerprint {
         KernelFingerprint {
             pod: "probe-control-1".into(),
             node: "a-1".into(),
-            release: "6.18.5".into(),
+            release: NODE_KERNEL.into(),
             version: "#1 SMP PREEMPT_DYNAMIC".into(),
             boot_id: "9f1c".into(),
             proc_version: "Linux version 6.18.5".into(),
             sentry_meminfo: false,
             kallsyms: true,
             kernel_log: String::new(),
-            node_kernel: "6.18.5".into(),
             runtime_class: String::new(),
         }
     }
@@ -181,6 +201,7 @@ pub(crate) mod tests {
         runtime(&RuntimeEvidence {
             sandbox: Ok(sandbox),
             control: Ok(control),
+            node_kernel: Ok(NODE_KERNEL.to_owned()),
         })
         .verdict
         .word()
@@ -298,6 +319,23 @@ pub(crate) mod tests {
     }
 
     #[test]
+    fn a_node_that_could_not_be_asked_leaves_the_control_without_proof() {
+        for sandbox in [gvisor(), control()] {
+            let evidence = RuntimeEvidence {
+                sandbox: Ok(KernelFingerprint {
+                    pod: "interpreter-1".into(),
+                    ..sandbox
+                }),
+                control: Ok(control()),
+                node_kernel: Err("nodes are forbidden".to_owned()),
+            };
+            let verdict = runtime(&evidence).verdict;
+            assert_eq!(verdict.word(), "inconclusive");
+            assert!(format!("{verdict:?}").contains("nodes are forbidden"));
+        }
+    }
+
+    #[test]
     fn what_could_not_be_read_is_no_evidence() {
         assert_eq!(
             word(
@@ -313,10 +351,12 @@ pub(crate) mod tests {
             RuntimeEvidence {
                 sandbox: Err("gone".into()),
                 control: Ok(control()),
+                node_kernel: Ok(NODE_KERNEL.into()),
             },
             RuntimeEvidence {
                 sandbox: Ok(gvisor()),
                 control: Err("gone".into()),
+                node_kernel: Ok(NODE_KERNEL.into()),
             },
         ] {
             assert_eq!(runtime(&evidence).verdict.word(), "error");

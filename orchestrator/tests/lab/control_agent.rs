@@ -6,8 +6,8 @@ use crate::scenarios::repository;
 use futures::FutureExt as _;
 use jiff::Timestamp;
 use portproof::cluster::{
-    Bootstrap, Cluster, ClusterAccess, ClusterError, ObjectId, Secrets, UpstreamAccess, bootstrap,
-    cleanup, dial_pod, find_runs,
+    Bootstrap, Carry, Cluster, ClusterAccess, ClusterError, Secrets, UpstreamAccess, bootstrap,
+    cleanup, define, dial_pod, find_runs,
 };
 use portproof::lab::paths::LabPaths;
 use portproof::ledger::{self, FORMAT, Ledger, LedgerHeader};
@@ -83,18 +83,18 @@ impl Run {
         self.connect(&pod, &own).await.unwrap()
     }
 
-    /// Puts the tools that ship with portproof into the run's namespace; a definition that this created is in the ledger.
+    /// Puts the tools that ship with portproof into the run's namespace, their definition first.
     pub(crate) async fn seed(&self, agent: &AgentClient) {
         let fixtures =
             ["tools", "documents"].map(|it| repository().join("scenarios/fixtures").join(it));
         let bundle = transfer::load_fixtures(&fixtures, &self.id.namespace()).unwrap();
-        let report = agent.import(&bundle, false).await.unwrap();
-        for (name, uid) in report.created_crds {
-            let definition = ObjectId::of_definition(&name);
-            self.ledger
-                .created(self.cluster.uid(), &definition, &uid)
+        for crd in &bundle.crds {
+            let run = self.id.as_str();
+            define(&self.cluster, &self.ledger, run, crd, Carry::Real)
+                .await
                 .unwrap();
         }
+        agent.import(&bundle, false).await.unwrap();
     }
 
     async fn connect(&self, pod: &str, who: &Credentials) -> Result<AgentClient, RpcError> {

@@ -2,10 +2,12 @@
 
 use crate::control_agent::{Run, with_run};
 use crate::operations::client;
-use kube::Client;
+use k8s_openapi::api::core::v1::Node;
+use kube::api::ListParams;
+use kube::{Api, Client, ResourceExt as _};
 use portproof::cluster::{Reach, control_grants};
 use portproof_proto::access::Grant;
-use portproof_proto::names;
+use portproof_proto::{names, tool};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 
@@ -114,6 +116,13 @@ impl Account {
     }
 }
 
+/// A node that is there.
+async fn node(run: &Run) -> String {
+    let nodes: Api<Node> = Api::all(client(run, None).await);
+    let found = nodes.list(&ListParams::default()).await.unwrap();
+    found.items[0].name_any()
+}
+
 fn product(
     verbs: &[String],
     groups: &[String],
@@ -196,6 +205,7 @@ async fn what_the_account_has_no_business_with_is_refused_when_it_tries() {
             "subjects": [{"kind": "ServiceAccount", "name": "control", "namespace": own}]});
         let everything = json!({"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRole",
             "metadata": {"name": "everything"}, "rules": []});
+        let node = node(run).await;
         let labels = json!({"metadata": {"labels": {"x": "y"}}});
         let tls = names::CONTROL_TLS_SECRET;
         let attempts = [
@@ -212,9 +222,13 @@ async fn what_the_account_has_no_business_with_is_refused_when_it_tries() {
             ("GET", "/api/v1/namespaces/default/configmaps".to_owned(), None),
             ("GET", "/apis/tools.portproof.dev/v1alpha1/tools".to_owned(), None),
             ("GET", "/api/v1/namespaces".to_owned(), None),
+            ("GET", "/api/v1/namespaces/kube-system".to_owned(), None),
+            ("GET", format!("/api/v1/namespaces/{own}"), None),
             ("PATCH", format!("/api/v1/namespaces/{own}"), Some(labels.clone())),
             ("GET", "/api/v1/nodes".to_owned(), None),
+            ("GET", format!("/api/v1/nodes/{node}"), None),
             ("PATCH", "/api/v1/nodes/any".to_owned(), Some(labels.clone())),
+            ("POST", crds.to_owned(), Some(tool::crd().unwrap())),
             ("GET", crds.to_owned(), None),
             ("GET", format!("{crds}/gateways.gateway.networking.k8s.io"), None),
             ("PATCH", format!("{crds}/tools.tools.portproof.dev"), Some(labels)),

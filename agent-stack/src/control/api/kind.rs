@@ -29,8 +29,6 @@ macro_rules! kinds {
 
 kinds! {
     CONFIG_MAP = "v1" "ConfigMap" "configmaps";
-    NAMESPACE = "v1" "Namespace" "namespaces";
-    NODE = "v1" "Node" "nodes";
     POD = "v1" "Pod" "pods";
     SERVICE = "v1" "Service" "services";
     SERVICE_ACCOUNT = "v1" "ServiceAccount" "serviceaccounts";

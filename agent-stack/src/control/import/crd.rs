@@ -1,6 +1,7 @@
-//! The Tool CRD: created only where it is absent, and awaited before anything of its kind is sent.
+//! The Tool CRD: the cluster's, so whoever runs the import creates it. It is looked at, and awaited before anything of its
+//! kind is sent.
 
-use super::object::{Sending, check_common, refused};
+use super::object::{carried, check_common, found_there, refused};
 use super::{ImportError, Target};
 use crate::control::api::{ApiError, Kind, text};
 use portproof_proto::v1::ImportResult;
@@ -9,63 +10,47 @@ use portproof_proto::{canonical, tool};
 use serde_json::Value;
 use std::time::Duration;
 
-/// Longest time until the API server serves a new kind.
-const ESTABLISH_DEADLINE: Duration = Duration::from_secs(30);
 const PAUSE: Duration = Duration::from_millis(50);
 
 impl Target<'_> {
-    /// Creates the CRD if the cluster has none of that name.
+    /// Tells whether the cluster has the CRD that is carried, and waits until it serves the kind.
     pub(super) async fn crd(&self, crd: &Value) -> Result<ImportResult, ImportError> {
-        let sent = canonical::to_bytes(crd)?;
-        if let Err(reason) = check(crd, &sent) {
+        if let Err(reason) = check(crd, &canonical::to_bytes(crd)?) {
             return refused(crd, &reason);
         }
-        if tokio::time::timeout(ESTABLISH_DEADLINE, self.until_none_is_leaving())
-            .await
-            .is_err()
-        {
-            return refused(crd, "a CRD of that name is being deleted and does not go");
+        let Some(found) = self.stored().await? else {
+            return self.absent(crd);
+        };
+        if found.pointer("/metadata/deletionTimestamp").is_some() {
+            return refused(crd, "the CRD of that name is being deleted");
         }
-        let result = self
-            .create(Sending {
-                object: crd,
-                sent,
-                collection: Kind::CRD.collection(""),
-            })
-            .await?;
-        if !self.dry_run && matches!(result.outcome(), Outcome::Created | Outcome::Present) {
-            return self.established(crd, result).await;
-        }
-        Ok(result)
-    }
-
-    /// A CRD that is being deleted is still there for a while; what is created meanwhile would go with it.
-    async fn until_none_is_leaving(&self) {
-        while self.is_leaving().await {
-            tokio::time::sleep(PAUSE).await;
-        }
-    }
-
-    /// Trouble in finding out is met again, and reported, by the creation itself.
-    async fn is_leaving(&self) -> bool {
-        let crd = self.api.get(&Kind::CRD.object("", tool::CRD_NAME)).await;
-        crd.is_ok_and(|crd| {
-            crd.is_some_and(|crd| crd.pointer("/metadata/deletionTimestamp").is_some())
-        })
-    }
-
-    /// A new kind is served a moment after its CRD is stored.
-    async fn established(
-        &self,
-        crd: &Value,
-        result: ImportResult,
-    ) -> Result<ImportResult, ImportError> {
-        match tokio::time::timeout(ESTABLISH_DEADLINE, self.until_served()).await {
+        let result = found_there(crd, &found)?;
+        match tokio::time::timeout(self.patience, self.until_served()).await {
             Ok(served) => served.map(|()| result).map_err(ImportError::from),
+            // Another definition of that name need not serve this kind at all.
+            Err(_) if result.outcome() == Outcome::Conflict => Ok(result),
             Err(_) => refused(crd, "the CRD was not established in time"),
         }
     }
 
+    fn absent(&self, crd: &Value) -> Result<ImportResult, ImportError> {
+        if !self.dry_run {
+            return refused(
+                crd,
+                "it is not there: a CRD belongs to the cluster, and whoever imports creates it first",
+            );
+        }
+        let mut result = carried(crd)?;
+        result.set_outcome(Outcome::NotTried);
+        "not tried: whoever imports creates the CRD".clone_into(&mut result.reason);
+        Ok(result)
+    }
+
+    async fn stored(&self) -> Result<Option<Value>, ApiError> {
+        self.api.get(&Kind::CRD.object("", tool::CRD_NAME)).await
+    }
+
+    /// A new kind is served a moment after its CRD is stored.
     async fn until_served(&self) -> Result<(), ApiError> {
         while !(self.is_established().await? && self.is_served().await?) {
             tokio::time::sleep(PAUSE).await;
@@ -74,7 +59,7 @@ impl Target<'_> {
     }
 
     async fn is_established(&self) -> Result<bool, ApiError> {
-        let crd = self.api.get(&Kind::CRD.object("", tool::CRD_NAME)).await?;
+        let crd = self.stored().await?;
         let conditions = crd
             .as_ref()
             .and_then(|crd| crd.pointer("/status/conditions"))
@@ -99,12 +84,11 @@ impl Target<'_> {
     }
 }
 
-/// Only the one CRD of the reference stack is imported: a CRD is cluster-wide and could take over a kind of others.
+/// Only the one CRD of the reference stack is carried: another would say nothing about the Tools.
 fn check(crd: &Value, sent: &[u8]) -> Result<(), String> {
-    let (name, group) = (text(crd, "/metadata/name"), text(crd, "/spec/group"));
-    if Kind::of(crd) != Some(Kind::CRD) || name != tool::CRD_NAME || group != tool::GROUP {
+    if !tool::is_definition(crd) {
         return Err(format!(
-            "only the CRD `{}` of the group `{}` is imported",
+            "only the CRD `{}` of the group `{}` is carried",
             tool::CRD_NAME,
             tool::GROUP
         ));

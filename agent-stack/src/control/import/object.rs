@@ -18,19 +18,18 @@ const MAX_OBJECT_BYTES: usize = 1024 * 1024;
 const MAX_NAME: usize = 253;
 
 impl Target<'_> {
-    /// Creates one object. With `expected_crd` the CRD of its kind would come with the same import, so a dry run
-    /// cannot try it.
+    /// Creates one object. With `missing_crd` this is a dry run, and the CRD of its kind is not there yet.
     pub(super) async fn object(
         &self,
         object: &Value,
-        expected_crd: bool,
+        missing_crd: bool,
     ) -> Result<ImportResult, ImportError> {
         let sent = canonical::to_bytes(object)?;
         let kind = match self.check(object, &sent) {
             Ok(kind) => kind,
             Err(reason) => return refused(object, &reason),
         };
-        if expected_crd && kind == Kind::TOOL {
+        if missing_crd && kind == Kind::TOOL {
             let reason =
                 "not tried: a dry run creates no CRD, and without it the kind is unknown here";
             let mut result = ImportResult {
@@ -49,7 +48,7 @@ impl Target<'_> {
     }
 
     /// Looks first and creates only what is absent.
-    pub(super) async fn create(&self, sending: Sending<'_>) -> Result<ImportResult, ImportError> {
+    async fn create(&self, sending: Sending<'_>) -> Result<ImportResult, ImportError> {
         if let Some(found) = self.existing(&sending).await? {
             return found_there(sending.object, &found);
         }
@@ -135,11 +134,11 @@ pub(super) fn check_common(object: &Value, sent: &[u8]) -> Result<(), String> {
 }
 
 /// An object on its way.
-pub(super) struct Sending<'a> {
-    pub(super) object: &'a Value,
+struct Sending<'a> {
+    object: &'a Value,
     /// The bytes of the request: the canonical form of what the bundle carries.
-    pub(super) sent: Vec<u8>,
-    pub(super) collection: String,
+    sent: Vec<u8>,
+    collection: String,
 }
 
 /// Lower-case letters, digits, `-` and `.`; every label begins and ends with a letter or digit (RFC 1123).
@@ -179,7 +178,8 @@ fn created(sending: &Sending<'_>, admitted: &Value) -> Result<ImportResult, Impo
     Ok(result)
 }
 
-fn found_there(object: &Value, found: &Value) -> Result<ImportResult, ImportError> {
+/// What stands where the object would be: the same, or another one that is left as it is.
+pub(super) fn found_there(object: &Value, found: &Value) -> Result<ImportResult, ImportError> {
     let mut result = carried(object)?;
     result.object = Some(object_ref(found));
     result.admitted_digest = projection::digest(found)?.to_string();

@@ -36,15 +36,21 @@ fn config_map() -> Value {
         "data": {"manual": "text"}})
 }
 
-/// A cluster whose CRDs are established as soon as they are stored.
+/// A cluster without the CRD.
+fn bare() -> FakeApi {
+    FakeApi::default()
+}
+
+/// A cluster in which whoever runs the import has created the CRD.
 fn cluster() -> FakeApi {
-    let api = FakeApi::default();
-    api.on_write(|object| {
-        if object["kind"] == "CustomResourceDefinition" {
-            object["status"] = json!({"conditions": [{"type": "Established", "status": "True"}]});
-        }
-    });
+    let api = bare();
+    api.put(&Kind::CRD.object("", CRD_NAME), established(crd()));
     api
+}
+
+fn established(mut crd: Value) -> Value {
+    crd["status"] = json!({"conditions": [{"type": "Established", "status": "True"}]});
+    crd
 }
 
 async fn import_into(
@@ -80,6 +86,18 @@ async fn import_one(api: &FakeApi, object: Value) -> ImportResult {
     import_into(api, &[], &[object], false).await.0.remove(0)
 }
 
+/// What is said of the CRD where the API server gets next to no time to serve it.
+async fn look_impatiently(api: &FakeApi) -> ImportResult {
+    let target = Target {
+        api: &api.server(),
+        namespace: NAMESPACE,
+        manager: "portproof",
+        dry_run: false,
+        patience: Duration::from_millis(100),
+    };
+    target.crd(&crd()).await.unwrap()
+}
+
 #[tokio::test]
 async fn the_request_is_the_canonical_form_of_what_was_carried() {
     let api = cluster();
@@ -87,18 +105,19 @@ async fn the_request_is_the_canonical_form_of_what_was_carried() {
     assert_eq!(
         summary,
         ImportSummary {
-            created: 3,
-            present: 0,
+            created: 2,
+            present: 1,
             failed: 0
         }
     );
-    for (sent, carried) in api.writes().iter().zip([crd(), config_map(), tool()]) {
+    assert_eq!(api.writes().len(), 2);
+    for (sent, carried) in api.writes().iter().zip([config_map(), tool()]) {
         assert_eq!(
             sent.body,
             portproof_proto::canonical::to_bytes(&carried).unwrap()
         );
     }
-    for result in &results {
+    for result in &results[1..] {
         assert_eq!(result.source_digest, result.request_digest);
         assert_eq!(result.source_digest, result.admitted_digest);
         assert!(result.object.as_ref().unwrap().uid.starts_with("uid-"));
@@ -109,13 +128,11 @@ async fn the_request_is_the_canonical_form_of_what_was_carried() {
 async fn whatever_an_import_creates_names_the_run_as_its_field_manager() {
     let api = cluster();
     import_into(&api, &[crd()], &[tool()], false).await;
-    for path in [&Kind::CRD.object("", CRD_NAME), TOOL_PATH] {
-        let created = api.get(path).unwrap();
-        assert_eq!(
-            created["metadata"]["managedFields"][0]["manager"],
-            names::run_field_manager("r1")
-        );
-    }
+    let created = api.get(TOOL_PATH).unwrap();
+    assert_eq!(
+        created["metadata"]["managedFields"][0]["manager"],
+        names::run_field_manager("r1")
+    );
 }
 
 #[tokio::test]
@@ -170,28 +187,57 @@ async fn another_object_of_that_name_is_a_conflict_and_stays_as_it_is() {
 }
 
 #[tokio::test]
-async fn a_different_crd_of_that_name_is_a_conflict() {
+async fn the_crd_is_looked_at_and_never_created() {
+    let (results, summary) = import_into(&bare(), &[crd()], &[], false).await;
+    assert_eq!(results[0].outcome(), Outcome::Refused);
+    assert!(results[0].reason.contains("creates it first"));
+    assert_eq!(summary.failed, 1);
     let api = cluster();
+    let (results, _) = import_into(&api, &[crd()], &[], false).await;
+    assert_eq!(results[0].outcome(), Outcome::Present);
+    assert_eq!(results[0].source_digest, results[0].admitted_digest);
+    assert!(api.writes().is_empty());
+}
+
+#[tokio::test]
+async fn a_different_crd_of_that_name_is_a_conflict() {
+    let api = bare();
     let mut other = crd();
     other["spec"]["scope"] = json!("Cluster");
-    api.put(&Kind::CRD.object("", CRD_NAME), other);
+    api.put(&Kind::CRD.object("", CRD_NAME), established(other));
     let (results, summary) = import_into(&api, &[crd()], &[], false).await;
     assert_eq!(results[0].outcome(), Outcome::Conflict);
     assert_eq!(summary.failed, 1);
 }
 
 #[tokio::test]
-async fn a_crd_that_is_being_deleted_is_waited_for_and_created_anew() {
-    let api = cluster();
-    let path = Kind::CRD.object("", CRD_NAME);
-    let mut leaving = api.put(&path, crd());
+async fn a_different_crd_that_does_not_serve_the_kind_is_a_conflict_all_the_same() {
+    let api = bare();
+    let mut other = crd();
+    other["spec"]["scope"] = json!("Cluster");
+    api.put(&Kind::CRD.object("", CRD_NAME), other);
+    let result = look_impatiently(&api).await;
+    assert_eq!(result.outcome(), Outcome::Conflict);
+}
+
+#[tokio::test]
+async fn a_crd_that_is_being_deleted_is_not_there_to_stay() {
+    let api = bare();
+    let mut leaving = established(crd());
     leaving["metadata"]["deletionTimestamp"] = json!("2026-01-01T00:00:00Z");
-    api.put(&path, leaving.clone());
-    let uid = api.get(&path).unwrap()["metadata"]["uid"].clone();
-    api.remove_after_reads(&path, 3);
+    api.put(&Kind::CRD.object("", CRD_NAME), leaving);
     let (results, _) = import_into(&api, &[crd()], &[], false).await;
-    assert_eq!(results[0].outcome(), Outcome::Created);
-    assert_ne!(api.get(&path).unwrap()["metadata"]["uid"], uid);
+    assert_eq!(results[0].outcome(), Outcome::Refused);
+    assert!(results[0].reason.contains("being deleted"));
+}
+
+#[tokio::test]
+async fn a_crd_that_is_not_served_in_time_is_no_use() {
+    let api = bare();
+    api.put(&Kind::CRD.object("", CRD_NAME), crd());
+    let result = look_impatiently(&api).await;
+    assert_eq!(result.outcome(), Outcome::Refused);
+    assert!(result.reason.contains("not established"));
 }
 
 #[tokio::test]
@@ -253,8 +299,12 @@ async fn objects_that_no_import_may_bring_are_refused_before_anything_is_sent() 
 #[tokio::test]
 async fn crds_of_others_are_refused() {
     let api = cluster();
-    let mut other = crd();
+    let mut other = established(crd());
     other["metadata"]["name"] = json!("gateways.gateway.networking.k8s.io");
+    api.put(
+        &Kind::CRD.object("", "gateways.gateway.networking.k8s.io"),
+        other.clone(),
+    );
     let (results, _) = import_into(&api, &[other], &[], false).await;
     assert_eq!(results[0].outcome(), Outcome::Refused);
     assert!(api.writes().is_empty());
@@ -262,18 +312,18 @@ async fn crds_of_others_are_refused() {
 
 #[tokio::test]
 async fn a_dry_run_stores_nothing_and_does_not_judge_what_it_cannot_try() {
-    let api = cluster();
+    let api = bare();
     let (results, summary) = import_into(&api, &[crd()], &[config_map(), tool()], true).await;
     let outcomes: Vec<_> = results.iter().map(ImportResult::outcome).collect();
     assert_eq!(
         outcomes,
-        [Outcome::Created, Outcome::Created, Outcome::NotTried]
+        [Outcome::NotTried, Outcome::Created, Outcome::NotTried]
     );
     assert!(results[2].reason.starts_with("not tried"));
     assert_eq!(
         summary,
         ImportSummary {
-            created: 2,
+            created: 1,
             present: 0,
             failed: 0
         }

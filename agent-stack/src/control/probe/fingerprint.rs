@@ -1,7 +1,7 @@
 //! Which kernel the interpreter and its twin stand on.
 
 use super::{ProbeError, Prober, origin_part};
-use crate::control::api::{ApiError, Kind, text};
+use crate::control::api::{ApiError, text};
 use crate::control::failure;
 use portproof_proto::v1::{KernelFingerprint, Origin};
 use serde::Deserialize;
@@ -45,7 +45,6 @@ impl Prober<'_> {
             return Ok(fingerprint);
         };
         place(&mut fingerprint, &pod);
-        fingerprint.node_kernel = self.node_kernel(&fingerprint.node).await?;
         match self
             .peers
             .get::<Reading>(part, "/v1/fingerprint", DEADLINE)
@@ -55,15 +54,6 @@ impl Prober<'_> {
             Err(error) => fingerprint.error = failure::chain(&error),
         }
         Ok(fingerprint)
-    }
-
-    async fn node_kernel(&self, node: &str) -> Result<String, ApiError> {
-        let node = self
-            .api
-            .get(&Kind::NODE.object("", node))
-            .await?
-            .unwrap_or_default();
-        Ok(text(&node, "/status/nodeInfo/kernelVersion").to_owned())
     }
 }
 

@@ -79,10 +79,6 @@ fn cluster() -> FakeApi {
         "/api/v1/namespaces/portproof-r1/services/tool-gateway",
         json!({"metadata": {"name": "tool-gateway"}, "spec": {"clusterIP": "10.51.0.8"}}),
     );
-    api.put(
-        "/api/v1/nodes/node-a",
-        json!({"metadata": {}, "status": {"nodeInfo": {"kernelVersion": "6.18.0"}}}),
-    );
     api
 }
 
@@ -312,8 +308,8 @@ async fn fingerprints_name_pod_node_and_runtime_and_say_what_could_not_be_read()
         panic!("{response:?}")
     };
     assert_eq!(
-        (sandbox.release.as_str(), sandbox.node_kernel.as_str()),
-        ("4.19.0-gvisor", "6.18.0")
+        (sandbox.release.as_str(), sandbox.node.as_str()),
+        ("4.19.0-gvisor", "node-a")
     );
     assert_eq!(
         (sandbox.runtime_class.as_str(), sandbox.sentry_meminfo),

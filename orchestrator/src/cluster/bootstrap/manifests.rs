@@ -107,7 +107,7 @@ fn cluster_scoped(plan: &Bootstrap) -> String {
     format!("{}-control", plan.namespace)
 }
 
-/// What no namespaced Role can grant: facts about the cluster, and the CRD that is carried.
+/// What no namespaced Role can grant: to read the classes and the definitions of the cluster.
 fn cluster_role(plan: &Bootstrap) -> Value {
     json!({
         "apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRole",

@@ -1,10 +1,9 @@
 //! Egress probes, their observations and kernel fingerprints.
 
 use crate::rpc::error::RpcError;
-use crate::rpc::request::EgressProbePlan;
+use crate::rpc::request::{EgressProbePlan, PodKernels};
 use crate::verify::evidence::{
-    EgressObservation, KernelFingerprint, Origin, ProbeOutcome, RuntimeEvidence, Target, Transport,
-    Via,
+    EgressObservation, KernelFingerprint, Origin, ProbeOutcome, Target, Transport, Via,
 };
 use portproof_proto::v1;
 use std::collections::BTreeMap;
@@ -111,21 +110,19 @@ const fn outcome(outcome: v1::ProbeOutcome) -> ProbeOutcome {
     }
 }
 
-pub(in crate::rpc) fn runtime_evidence(
-    fingerprints: Vec<v1::KernelFingerprint>,
-) -> RuntimeEvidence {
-    let mut evidence = RuntimeEvidence {
+pub(in crate::rpc) fn pod_kernels(fingerprints: Vec<v1::KernelFingerprint>) -> PodKernels {
+    let mut kernels = PodKernels {
         sandbox: unread(),
         control: unread(),
     };
     for print in fingerprints {
         match print.origin() {
-            v1::Origin::Sandbox => evidence.sandbox = fingerprint(print),
-            v1::Origin::Control => evidence.control = fingerprint(print),
+            v1::Origin::Sandbox => kernels.sandbox = fingerprint(print),
+            v1::Origin::Control => kernels.control = fingerprint(print),
             v1::Origin::Unspecified => {}
         }
     }
-    evidence
+    kernels
 }
 
 fn unread() -> Result<KernelFingerprint, String> {
@@ -146,7 +143,6 @@ fn fingerprint(print: v1::KernelFingerprint) -> Result<KernelFingerprint, String
         sentry_meminfo: print.sentry_meminfo,
         kallsyms: print.kallsyms,
         kernel_log: print.kernel_log,
-        node_kernel: print.node_kernel,
         runtime_class: print.runtime_class,
     })
 }
@@ -198,12 +194,12 @@ mod tests {
 
     #[test]
     fn a_side_without_a_fingerprint_says_so() {
-        let evidence = runtime_evidence(vec![v1::KernelFingerprint {
+        let kernels = pod_kernels(vec![v1::KernelFingerprint {
             origin: v1::Origin::Sandbox as i32,
             release: "4.19.0-gvisor".into(),
             ..Default::default()
         }]);
-        assert_eq!(evidence.sandbox.unwrap().release, "4.19.0-gvisor");
-        assert!(evidence.control.is_err());
+        assert_eq!(kernels.sandbox.unwrap().release, "4.19.0-gvisor");
+        assert!(kernels.control.is_err());
     }
 }

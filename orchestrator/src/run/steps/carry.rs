@@ -1,8 +1,9 @@
 //! `carry`: exports from one cluster, imports into another, and looks at what the other then holds.
 
 use super::export::export;
-use super::seed::import;
+use super::import::import;
 use super::{Bench, StepError};
+use crate::cluster::Carry;
 use crate::run::carried::Carried;
 use crate::run::session::Session;
 use crate::scenario::Fault;
@@ -21,24 +22,21 @@ pub(super) async fn run(
     let (from, to) = (bench.session(from)?, bench.session(to)?);
     let source = export(bench, from).await?;
     let on_the_way = in_transit(bench, to, source.clone());
-    let rehearsed = to.call(to.agent.import(&on_the_way, true).await)?;
+    let rehearsed = import(bench, to, &on_the_way, Carry::DryRun).await?;
     bench.note(
         &to.role,
         format!(
             "dry run of {} objects: nothing was changed",
-            rehearsed.objects.len()
+            rehearsed.len()
         ),
     );
-    let report = import(bench, to, &on_the_way).await?;
-    bench.note(
-        &to.role,
-        format!("{} objects imported", report.objects.len()),
-    );
+    let imported = import(bench, to, &on_the_way, Carry::Real).await?;
+    bench.note(&to.role, format!("{} objects imported", imported.len()));
     let target = export(bench, to).await?;
     let evidence = CarryEvidence {
         source: source.clone(),
         target,
-        imported: report.objects,
+        imported,
     };
     bench.verdict(portability::import_identical(&evidence).on(&to.role));
     carried.source = Some(source);

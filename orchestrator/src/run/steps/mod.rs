@@ -5,6 +5,7 @@ mod carry;
 mod deploy;
 mod egress;
 mod export;
+mod import;
 mod rollback;
 mod sandbox;
 mod seed;

@@ -3,13 +3,14 @@
 use portproof_proto::bundle::Bundle;
 use portproof_proto::canonical::Digest;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 /// What became of one object of an import.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ImportedObject {
     /// `Kind/name`.
     pub object: String,
-    /// What the agent did.
+    /// What the import did.
     pub outcome: ImportOutcome,
     /// Why, where it is not `Created`.
     pub reason: String,
@@ -19,6 +20,19 @@ pub struct ImportedObject {
     pub request: Option<Digest>,
     /// Digest of the projection as the API server answered.
     pub admitted: Option<Digest>,
+}
+
+impl ImportedObject {
+    /// `Kind/name` of an object, as an import names it.
+    pub fn name_of(object: &Value) -> String {
+        let member = |pointer| {
+            object
+                .pointer(pointer)
+                .and_then(Value::as_str)
+                .unwrap_or("?")
+        };
+        format!("{}/{}", member("/kind"), member("/metadata/name"))
+    }
 }
 
 /// What an import did with an object.
@@ -31,7 +45,7 @@ pub enum ImportOutcome {
     Present,
     /// Another object of that name was there.
     Conflict,
-    /// The API server refused it.
+    /// It is none that may be carried, or the API server refused it.
     Refused,
     /// A dry run could not try it.
     NotTried,

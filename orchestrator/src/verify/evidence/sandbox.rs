@@ -116,17 +116,17 @@ pub struct KernelFingerprint {
     pub kallsyms: bool,
     /// First line of the kernel log, where it may be read.
     pub kernel_log: String,
-    /// Kernel version that the node reports of itself.
-    pub node_kernel: String,
     /// RuntimeClass of the pod; empty for the default.
     pub runtime_class: String,
 }
 
-/// Both fingerprints that `sandbox/runtime` compares; a side that could not be read carries why.
+/// What `sandbox/runtime` compares; what could not be read carries why.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RuntimeEvidence {
     /// The interpreter's pod.
     pub sandbox: Result<KernelFingerprint, String>,
     /// The control pod on the same node.
     pub control: Result<KernelFingerprint, String>,
+    /// Kernel release that the node of the control pod reports of itself.
+    pub node_kernel: Result<String, String>,
 }

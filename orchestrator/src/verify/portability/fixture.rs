@@ -58,11 +58,7 @@ pub(crate) fn carry() -> CarryEvidence {
 fn imported(object: &Value) -> ImportedObject {
     let digest = projection::digest(object).unwrap();
     ImportedObject {
-        object: format!(
-            "{}/{}",
-            object["kind"].as_str().unwrap(),
-            object["metadata"]["name"].as_str().unwrap()
-        ),
+        object: ImportedObject::name_of(object),
         outcome: ImportOutcome::Created,
         reason: String::new(),
         source: Some(digest.clone()),

@@ -118,7 +118,7 @@ impl<'a> Side<'a> {
             .crds
             .iter()
             .chain(&bundle.objects)
-            .map(|object| (name(object), object))
+            .map(|object| (ImportedObject::name_of(object), object))
             .collect();
         let mut behaviours = BTreeMap::new();
         for descriptor in &bundle.descriptors {
@@ -138,17 +138,6 @@ impl<'a> Side<'a> {
             digest,
         })
     }
-}
-
-/// `Kind/name` of an object.
-fn name(object: &Value) -> String {
-    let member = |pointer| {
-        object
-            .pointer(pointer)
-            .and_then(Value::as_str)
-            .unwrap_or("?")
-    };
-    format!("{}/{}", member("/kind"), member("/metadata/name"))
 }
 
 /// Whether the object of that name is a CRD.
