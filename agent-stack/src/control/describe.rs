@@ -4,7 +4,8 @@ use super::api::{ApiError, ApiServer, Kind, text};
 use super::home::Home;
 use super::{clock, failure};
 use portproof_proto::access::HTTP_ROUTE_CRD;
-use portproof_proto::v1::DescribeResponse;
+use portproof_proto::names::{PART_LABEL, RUN_LABEL};
+use portproof_proto::v1::{DescribeResponse, PartPod};
 use serde_json::Value;
 use tonic::{Code, Status};
 
@@ -46,6 +47,7 @@ pub(crate) async fn describe(
         runtime_classes,
         gateway_api_version,
         monotonic_ns: clock::now_ns(),
+        pods: pods(api, home).await?,
     })
 }
 
@@ -65,6 +67,32 @@ fn sorted_names(items: &[Value]) -> Vec<String> {
         .collect();
     names.sort();
     names
+}
+
+async fn pods(api: &ApiServer, home: &Home) -> Result<Vec<PartPod>, ApiError> {
+    let selector = format!("{RUN_LABEL}={}", home.run_id);
+    let collection = Kind::POD.collection(&home.namespace);
+    let pods = api.list(&collection, &selector).await?;
+    Ok(pods.iter().filter_map(part_pod).collect())
+}
+
+/// A pod that names a part; a gateway implementation may keep pods of its own in the namespace.
+fn part_pod(pod: &Value) -> Option<PartPod> {
+    let part = pod
+        .pointer("/metadata/labels")
+        .and_then(|labels| labels.get(PART_LABEL))?;
+    let containers = pod
+        .pointer("/status/containerStatuses")
+        .and_then(Value::as_array);
+    let restarts = containers
+        .into_iter()
+        .flatten()
+        .filter_map(|container| container.get("restartCount")?.as_u64());
+    Some(PartPod {
+        part: part.as_str()?.to_owned(),
+        uid: text(pod, "/metadata/uid").to_owned(),
+        restarts: restarts.sum::<u64>().try_into().unwrap_or(u32::MAX),
+    })
 }
 
 async fn gateway_api_version(api: &ApiServer) -> Result<String, ApiError> {

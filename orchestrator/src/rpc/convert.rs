@@ -8,7 +8,7 @@ use super::request::{
     AgentDescription, Fault, GatewayAddress, ProvisionProgress, StackPlan, TeardownReport,
     UpstreamPlan,
 };
-use crate::verify::evidence::{ImportOutcome, ImportedObject, SplitChange};
+use crate::verify::evidence::{ImportOutcome, ImportedObject, PartPod, SplitChange};
 use portproof_proto::canonical::Digest;
 use portproof_proto::v1;
 pub(super) use probe::{observations, pod_kernels, probe_request};
@@ -26,6 +26,15 @@ pub(super) fn description(response: v1::DescribeResponse) -> AgentDescription {
         gateway_classes: response.gateway_classes,
         runtime_classes: response.runtime_classes,
         gateway_api_version: response.gateway_api_version,
+        pods: response.pods.into_iter().map(part_pod).collect(),
+    }
+}
+
+fn part_pod(pod: v1::PartPod) -> PartPod {
+    PartPod {
+        part: pod.part,
+        uid: pod.uid,
+        restarts: pod.restarts,
     }
 }
 

@@ -74,6 +74,11 @@ impl ClusterAgent for Script {
         Ok(Response::new(v1::DescribeResponse {
             run_id: run,
             role: "a".into(),
+            pods: vec![v1::PartPod {
+                part: "agent".into(),
+                uid: "u1".into(),
+                restarts: 1,
+            }],
             ..v1::DescribeResponse::default()
         }))
     }

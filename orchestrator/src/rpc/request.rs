@@ -1,6 +1,6 @@
 //! What callers ask of an agent, and what it says of itself.
 
-use crate::verify::evidence::{KernelFingerprint, Origin, Phase, Target, Transport, Via};
+use crate::verify::evidence::{KernelFingerprint, Origin, PartPod, Phase, Target, Transport, Via};
 use std::time::Duration;
 
 /// What an agent says of itself and its cluster.
@@ -22,6 +22,8 @@ pub struct AgentDescription {
     pub runtime_classes: Vec<String>,
     /// Bundle version of the installed Gateway API; empty without one.
     pub gateway_api_version: String,
+    /// Every pod of the run's parts.
+    pub pods: Vec<PartPod>,
 }
 
 /// A deviation that the agent puts into the stack on purpose.

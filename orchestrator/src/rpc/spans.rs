@@ -92,6 +92,7 @@ impl SpanStore {
             interrupted: self.is_interrupted(),
             heard: self.heard(),
             timed_out,
+            ..TraceEvidence::default()
         }
     }
 

@@ -33,6 +33,8 @@ async fn both_sides_of_one_run_speak_and_every_call_names_the_run() {
         (described.run_id.as_str(), described.role.as_str()),
         ("r1", "a")
     );
+    assert_eq!(described.pods[0].part, "agent");
+    assert_eq!(described.pods[0].restarts, 1);
     assert_eq!(script.heard.lock().unwrap().runs, ["r1"]);
 }
 

@@ -15,5 +15,5 @@ pub use sandbox::{
     Transport, Via,
 };
 pub use task::{CallEvidence, CallOutcome, TaskTranscript, ToolCall};
-pub use trace::{Span, SpanKind, TraceEvidence};
+pub use trace::{PartPod, Span, SpanKind, TraceEvidence};
 pub use traffic::{ByName, Sample, SplitChange, TrafficFailure, TrafficRecord};

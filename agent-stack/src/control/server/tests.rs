@@ -2,6 +2,7 @@ use super::*;
 use crate::control::caller;
 use crate::control::fake_api::FakeApi;
 use crate::http_client;
+use portproof_proto::names::{PART_LABEL, RUN_LABEL};
 use portproof_proto::v1::cluster_agent_client::ClusterAgentClient;
 use portproof_proto::{identity, names};
 use rcgen::{
@@ -152,6 +153,34 @@ async fn the_orchestrator_of_the_run_is_admitted() {
     );
     assert_eq!((answer.run_id.as_str(), answer.role.as_str()), (RUN, "a"));
     assert_eq!(answer.kubernetes_version, "v1.36.3");
+}
+
+#[tokio::test]
+async fn the_pods_of_the_parts_are_told_with_their_restarts_and_those_of_others_are_not() {
+    let authority = Authority::new();
+    let api = FakeApi::default();
+    let put = |name: &str, labels: serde_json::Value| {
+        let pod = json!({"metadata": {"name": name, "labels": labels},
+            "status": {"containerStatuses": [{"restartCount": 2}, {"restartCount": 1}]}});
+        api.put(
+            &format!("/api/v1/namespaces/{}/pods/{name}", home().namespace),
+            pod,
+        );
+    };
+    put("agent-1", json!({RUN_LABEL: RUN, PART_LABEL: "agent"}));
+    put("proxy-1", json!({RUN_LABEL: RUN}));
+    put(
+        "agent-2",
+        json!({RUN_LABEL: "another", PART_LABEL: "agent"}),
+    );
+    let address = agent_over(&authority, &api).await;
+    let tls = trusting(&authority).identity(authority.client(&identity::client_uri(RUN)));
+    let answer = describe_as(channel(address, tls), Some(RUN)).await.unwrap();
+    let [pod] = answer.pods.as_slice() else {
+        panic!("{:?}", answer.pods)
+    };
+    assert_eq!((pod.part.as_str(), pod.restarts), ("agent", 3));
+    assert!(pod.uid.starts_with("uid-"), "{}", pod.uid);
 }
 
 #[tokio::test]

@@ -6,6 +6,7 @@ use crate::run::carried::Carried;
 use crate::run::plan::RunPlan;
 use crate::run::session::Session;
 use crate::verify::Role;
+use crate::verify::evidence::PartPod;
 use std::time::Duration;
 
 /// Listener port of the Gateway; on the lab it is the port both implementations listen on.
@@ -19,9 +20,10 @@ pub(super) async fn run(
     deadline: Duration,
     carried: &mut Carried,
 ) -> Result<(), StepError> {
-    bench
+    let pods = bench
         .each(roles, |session| provision(bench, session, deadline))
         .await?;
+    carried.pods.extend(pods);
     carried
         .split
         .extend(roles.iter().map(|role| (role.clone(), STABLE_ONLY)));
@@ -32,7 +34,7 @@ async fn provision(
     bench: &Bench<'_>,
     session: &Session,
     deadline: Duration,
-) -> Result<(), StepError> {
+) -> Result<Vec<PartPod>, StepError> {
     let stack = &bench.plan.scenario.stack;
     let plan = StackPlan {
         image: bench.plan.image.clone(),
@@ -62,7 +64,8 @@ async fn provision(
             gateway.address, gateway.port
         ),
     );
-    Ok(())
+    let described = session.call(session.agent.describe().await)?;
+    Ok(described.pods)
 }
 
 /// The model server outside the stack, with the names of what was made for it at bootstrap.

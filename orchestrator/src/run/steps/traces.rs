@@ -5,7 +5,7 @@ use crate::run::carried::Carried;
 use crate::run::session::Session;
 use crate::verify::Role;
 use crate::verify::evidence::{Span, TaskTranscript, TraceEvidence};
-use crate::verify::traces::{TracedTask, is_complete, plan_to_tool};
+use crate::verify::traces::{TracedTask, is_complete, plan_to_tool, restarted};
 use std::time::Duration;
 
 pub(super) async fn run(
@@ -35,11 +35,30 @@ async fn follow(
     for transcript in transcripts {
         collected.push(collect(session, transcript, deadline).await);
     }
+    note_restarts(session, carried, &mut collected).await?;
     let pairs = transcripts.iter().zip(&collected);
     let tasks: Vec<_> = pairs
         .map(|(transcript, trace)| TracedTask { transcript, trace })
         .collect();
     bench.verdict(plan_to_tool(&tasks, session.cluster.uid()).on(&session.role));
+    Ok(())
+}
+
+/// Only a trace that is not complete needs to be told why.
+async fn note_restarts(
+    session: &Session,
+    carried: &Carried,
+    collected: &mut [TraceEvidence],
+) -> Result<(), StepError> {
+    let before = carried.pods.get(&session.role);
+    let Some(before) = before.filter(|_| collected.iter().any(|trace| trace.timed_out)) else {
+        return Ok(());
+    };
+    let after = session.call(session.agent.describe().await)?.pods;
+    let restarted = restarted(before, &after);
+    for trace in collected {
+        trace.restarted.clone_from(&restarted);
+    }
     Ok(())
 }
 

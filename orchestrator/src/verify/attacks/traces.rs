@@ -66,6 +66,25 @@ fn a_part_that_was_never_heard_does_not_excuse_another() {
 }
 
 #[test]
+fn a_process_that_ended_may_have_taken_its_spans_with_it_and_excuses_no_other() {
+    let mut trace = without(Part::Interpreter, true);
+    trace.restarted.insert(Part::Interpreter.name().to_owned());
+    let task = TracedTask {
+        transcript: &transcript(),
+        trace: &trace,
+    };
+    let verdict = plan_to_tool(&[task], CLUSTER).verdict;
+    assert_eq!(verdict.word(), "inconclusive");
+    let why = verdict.reason().unwrap_or_default();
+    assert!(why.starts_with("a process of interpreter ended"), "{why}");
+    trace.restarted = [Part::Agent.name().to_owned()].into();
+    assert_eq!(judged(&transcript(), &trace, CLUSTER), "failed");
+    // Every span goes through the control agent.
+    trace.restarted = [Part::Control.name().to_owned()].into();
+    assert_eq!(judged(&transcript(), &trace, CLUSTER), "inconclusive");
+}
+
+#[test]
 fn a_relay_that_broke_off_may_have_lost_what_is_missing() {
     let mut trace = trace();
     trace.interrupted = true;

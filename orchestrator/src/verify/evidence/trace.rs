@@ -55,6 +55,17 @@ impl Span {
     }
 }
 
+/// A pod of a part of the stack, as it stood at some time.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct PartPod {
+    /// The part, which is the `service.name` of its spans.
+    pub part: String,
+    /// UID of the pod.
+    pub uid: String,
+    /// Restarts of its containers.
+    pub restarts: u32,
+}
+
 /// The spans one cluster's agent relayed, and what is known of those that did not come.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct TraceEvidence {
@@ -66,6 +77,8 @@ pub struct TraceEvidence {
     pub interrupted: bool,
     /// `service.name` of every process of which any span arrived, in this trace or another.
     pub heard: BTreeSet<String>,
+    /// Parts of which a process ended while the tasks ran, with what it had not sent yet: by their `service.name`.
+    pub restarted: BTreeSet<String>,
     /// Whether the wait for more ended by its deadline and not by completeness.
     pub timed_out: bool,
 }

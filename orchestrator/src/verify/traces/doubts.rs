@@ -17,6 +17,8 @@ pub(super) struct Doubts {
     interrupted: bool,
     /// Needed parts of which no span arrived, of any trace: they may not be able to send any.
     silent: Vec<Part>,
+    /// Parts of which a process ended before its time, by name.
+    restarted: BTreeSet<String>,
 }
 
 impl Doubts {
@@ -38,18 +40,28 @@ impl Doubts {
                 .into_iter()
                 .filter(|part| !heard.contains(part.name()))
                 .collect(),
+            restarted: traces()
+                .flat_map(|trace| trace.restarted.iter().cloned())
+                .collect(),
         }
     }
 
     /// Whether a finding of that task may have another reason than a fault of the stack.
     pub(super) fn explain(&self, task: &Examined<'_>, finding: &Finding) -> bool {
-        let silent = match finding.bearing {
+        let suspected = match finding.bearing {
             Bearing::Contradicts => return false,
             Bearing::Undecided => return true,
-            Bearing::Missing(Some(part)) => self.silent.contains(&part),
-            Bearing::Missing(None) => !self.silent.is_empty(),
+            Bearing::Missing(Some(part)) => self.suspects(part),
+            Bearing::Missing(None) => !(self.silent.is_empty() && self.restarted.is_empty()),
         };
-        silent || task.task.trace.lost_batches > 0 || task.task.trace.interrupted
+        suspected || task.task.trace.lost_batches > 0 || task.task.trace.interrupted
+    }
+
+    /// Whether spans of a part may have been lost. All of them go through the control agent, which holds them until they are
+    /// fetched.
+    fn suspects(&self, part: Part) -> bool {
+        let ended = |part: Part| self.restarted.contains(part.name());
+        self.silent.contains(&part) || ended(part) || ended(Part::Control)
     }
 
     /// What the doubts rest on, empty where there are none.
@@ -62,11 +74,17 @@ impl Doubts {
         let interrupted = self
             .interrupted
             .then(|| "the relay of spans broke off and nothing has come since".to_owned());
-        let silent = (!self.silent.is_empty()).then(|| {
-            let names: Vec<_> = self.silent.iter().map(|part| part.name()).collect();
-            format!("no span of {} arrived in any trace", list(&names, 3))
+        let silent: Vec<_> = self.silent.iter().map(|part| part.name()).collect();
+        let silent = named(&silent).map(|parts| format!("no span of {parts} arrived in any trace"));
+        let restarted: Vec<_> = self.restarted.iter().collect();
+        let restarted = named(&restarted).map(|parts| {
+            format!("a process of {parts} ended on the way, with what it had not sent yet")
         });
-        let known: Vec<_> = [lost, interrupted, silent].into_iter().flatten().collect();
-        known.join(", ")
+        let known = [lost, interrupted, silent, restarted];
+        known.into_iter().flatten().collect::<Vec<_>>().join(", ")
     }
+}
+
+fn named<T: AsRef<str>>(parts: &[T]) -> Option<String> {
+    (!parts.is_empty()).then(|| list(parts, NEEDED.len()))
 }

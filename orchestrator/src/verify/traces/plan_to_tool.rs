@@ -36,7 +36,7 @@ pub(super) struct Examined<'a> {
 /// of every tool call the agent reported, down to the interpreter's process, all of the cluster `cluster_uid`.
 ///
 /// Spans that contradict the claim fail it. Missing spans fail it as well, unless something else than a dropped context
-/// may explain them: batches that were lost, a relay that broke off, a part of the stack that was never heard.
+/// may explain them: batches that were lost, a relay that broke off, a part of the stack that was never heard or restarted.
 pub fn plan_to_tool(tasks: &[TracedTask<'_>], cluster_uid: &str) -> CheckResult {
     let examined: Vec<_> = tasks
         .iter()
@@ -113,6 +113,7 @@ impl<'a> Examined<'a> {
             "lostBatches": trace.lost_batches,
             "interrupted": trace.interrupted,
             "heard": trace.heard,
+            "restarted": trace.restarted,
             "timedOut": trace.timed_out,
             "findings": findings.iter().map(|finding| json!({
                 "code": finding.code, "missing": finding.is_gap(), "message": finding.message,
