@@ -4,6 +4,7 @@ use super::printer::Printer;
 use super::write_reports;
 use crate::exit::Exit;
 use crate::run::directory::{DEFAULT_ROOT, DirectoryError, RunDirectory};
+use crate::run::event::Event;
 use crate::run::log::{self, LogError};
 use clap::Args;
 use std::error::Error;
@@ -27,26 +28,38 @@ pub(super) struct Report {
 
 impl Report {
     pub(super) fn run(self, printer: &Printer) -> Exit {
-        match self.write(printer) {
+        let (directory, events) = match self.read() {
+            Ok(read) => read,
+            Err(error) => {
+                printer.error(error.as_ref(), Some(&hint(error.as_ref())));
+                return Exit::Usage;
+            }
+        };
+        match write_reports(&directory, &events, printer) {
             Ok(()) => Exit::Passed,
             Err(error) => {
-                let hint = error
-                    .downcast_ref::<DirectoryError>()
-                    .and_then(DirectoryError::hint)
-                    .or_else(|| error.downcast_ref::<LogError>().and_then(LogError::hint));
-                let hint = hint.unwrap_or_else(|| {
-                    "`--runs DIR` names the directory that keeps runs; reports are written into that of the run"
-                        .to_owned()
-                });
-                printer.error(error.as_ref(), Some(&hint));
-                Exit::Usage
+                let hint = "is the disk full, or the directory of the run not to be written? Its log is untouched";
+                printer.error(error.as_ref(), Some(hint));
+                Exit::Doctor
             }
         }
     }
 
-    fn write(&self, printer: &Printer) -> Result<(), Box<dyn Error + Send + Sync>> {
+    fn read(&self) -> Result<(RunDirectory, Vec<Event>), Box<dyn Error + Send + Sync>> {
         let directory = RunDirectory::find(&self.runs, &self.run)?;
         let events = log::read(&directory.events())?;
-        write_reports(&directory, &events, printer)
+        Ok((directory, events))
     }
+}
+
+/// What to do about a run that cannot be read.
+fn hint(error: &(dyn Error + Send + Sync + 'static)) -> String {
+    let hint = error
+        .downcast_ref::<DirectoryError>()
+        .and_then(DirectoryError::hint)
+        .or_else(|| error.downcast_ref::<LogError>().and_then(LogError::hint));
+    hint.unwrap_or_else(|| {
+        "`--runs DIR` names the directory that keeps runs; reports are written into that of the run"
+            .to_owned()
+    })
 }

@@ -159,6 +159,17 @@ fn a_log_that_a_crash_tore_is_reported_as_far_as_it_goes() {
 }
 
 #[test]
+fn a_report_that_cannot_be_written_is_no_fault_of_who_asked_for_it() {
+    let (directory, run) = with_run("passed.jsonl");
+    let run = directory.path().join("runs").join(run);
+    std::fs::create_dir(run.join("report.html")).unwrap();
+    let ran = portproof(directory.path(), ["report"]);
+    assert_eq!(ran.code, Some(3), "{}", ran.err);
+    assert!(ran.err.contains("report.html"), "{}", ran.err);
+    assert!(ran.err.contains("is the disk full"), "{}", ran.err);
+}
+
+#[test]
 fn a_run_that_created_nothing_needs_no_clean_up() {
     let (directory, run) = with_run("interrupted.jsonl");
     let ran = portproof(directory.path(), ["cleanup", "latest"]);
