@@ -1,10 +1,14 @@
 //! Who may do what at the API server of a cluster, each right with its reason.
 //!
-//! The orchestrator grants these rights, the stack lives within them, and `portproof rbac print` shows them: one list, so
-//! that the three cannot disagree. RBAC adds up and knows no "except", so every rule names its kinds, its verbs and, where
-//! RBAC can tell them apart, its objects. Nobody gets `escalate`, `bind` or `impersonate`, a wildcard, or a Secret.
+//! The orchestrator holds and grants these rights, the stack lives within them, and `portproof rbac print` shows them: one
+//! list, so that they cannot disagree. RBAC adds up and knows no "except", so every rule names its kinds, its verbs and, where
+//! RBAC can tell them apart, its objects. Nobody gets `escalate`, `bind` or `impersonate`, or a wildcard; nobody reads a
+//! Secret.
+
+mod run;
 
 use crate::tool;
+pub use run::RUN;
 
 const CORE: &str = "";
 const APPS: &str = "apps";
@@ -187,19 +191,27 @@ mod tests {
 
     #[test]
     fn no_rule_holds_a_wildcard_or_a_way_to_more_rights() {
-        for grant in all() {
+        for grant in all().chain(RUN) {
             for word in grant.verbs.iter().chain(grant.resources) {
                 assert!(!word.contains('*'), "{grant:?}");
             }
-            for verb in [
-                "escalate",
-                "bind",
-                "impersonate",
-                "update",
-                "deletecollection",
-            ] {
+            for verb in ["escalate", "bind", "impersonate", "update"] {
                 assert!(!grant.verbs.contains(&verb), "{grant:?}");
             }
+        }
+        assert!(all().all(|grant| !grant.verbs.contains(&"deletecollection")));
+    }
+
+    #[test]
+    fn a_run_makes_secrets_and_reads_none_and_goes_into_no_pod() {
+        let secrets: Vec<_> = RUN
+            .iter()
+            .filter(|grant| grant.resources.contains(&"secrets"))
+            .collect();
+        assert_eq!(secrets.len(), 1);
+        assert_eq!(secrets[0].verbs, ["create"]);
+        for closed in ["pods/exec", "pods/attach", "serviceaccounts/token"] {
+            assert!(RUN.iter().all(|grant| !grant.resources.contains(&closed)));
         }
     }
 
@@ -238,7 +250,7 @@ mod tests {
 
     #[test]
     fn every_rule_has_its_reason_on_one_line() {
-        for grant in all() {
+        for grant in all().chain(RUN) {
             assert!(
                 !grant.why.is_empty() && !grant.why.contains('\n'),
                 "{grant:?}"

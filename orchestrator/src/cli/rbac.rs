@@ -1,7 +1,7 @@
-//! `portproof rbac`: the rights of the control agent, as they are granted and why.
+//! `portproof rbac`: the rights that a run needs and those that it grants, and why.
 
 use super::printer::Printer;
-use crate::cluster::{Bootstrap, Reach, control_grants, control_rights};
+use crate::cluster::{Bootstrap, Reach, control_grants, control_rights, run_grants, run_rights};
 use crate::exit::Exit;
 use clap::{Args, Subcommand, ValueEnum};
 use comfy_table::{ContentArrangement, Table};
@@ -14,19 +14,33 @@ use std::fmt::Write as _;
 /// What to do with rights.
 #[derive(Debug, Subcommand)]
 pub(super) enum RbacCommand {
-    /// Print what the control agent of a run may do: the very objects that a run creates, a reason for each rule.
+    /// Print what the control agent of a run may do, or what whoever runs portproof must be allowed to, a reason for each
+    /// rule.
     Print(Print),
 }
 
 /// Options of `rbac print`.
 #[derive(Debug, Args)]
 pub(super) struct Print {
+    /// Whose rights.
+    #[arg(long, value_enum, default_value_t)]
+    of: Of,
     /// Namespace of the run.
     #[arg(long, default_value = "portproof-RUN")]
     namespace: String,
     /// How to print.
     #[arg(long, value_enum, default_value_t)]
     format: Format,
+}
+
+/// Who has rights.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+enum Of {
+    /// The control agent of a run: the very objects that a run creates.
+    #[default]
+    Control,
+    /// Whoever runs portproof: a ClusterRole for the owner of a cluster to apply and bind.
+    Run,
 }
 
 /// A form of the output.
@@ -43,15 +57,33 @@ impl RbacCommand {
     pub(super) fn run(self, printer: &Printer) -> Exit {
         let Self::Print(print) = self;
         printer.result(&match print.format {
-            Format::Yaml => yaml(&print.namespace),
-            Format::Table => table(printer.style().width),
+            Format::Yaml => yaml(print.of, &print.namespace),
+            Format::Table => table(print.of, printer.style().width),
         });
         Exit::Passed
     }
 }
 
+impl Of {
+    /// Every right, in the order of the rules in [`Self::objects`].
+    fn grants(self) -> Vec<(Reach, &'static Grant)> {
+        let everywhere = |grant| (Reach::Cluster, grant);
+        match self {
+            Self::Control => control_grants(),
+            Self::Run => run_grants().into_iter().map(everywhere).collect(),
+        }
+    }
+
+    fn objects(self, namespace: &str) -> Vec<Value> {
+        match self {
+            Self::Control => control_objects(namespace).into(),
+            Self::Run => vec![run_rights()],
+        }
+    }
+}
+
 /// The objects of a run in `namespace`, without the times that each run writes on them.
-fn objects(namespace: &str) -> [Value; 5] {
+fn control_objects(namespace: &str) -> [Value; 5] {
     let prefix = format!("{FIELD_MANAGER}-");
     let plan = Bootstrap {
         run: namespace
@@ -73,10 +105,10 @@ fn objects(namespace: &str) -> [Value; 5] {
     })
 }
 
-fn yaml(namespace: &str) -> String {
-    let mut reasons = control_grants().into_iter().map(|(_, grant)| grant.why);
+fn yaml(of: Of, namespace: &str) -> String {
+    let mut reasons = of.grants().into_iter().map(|(_, grant)| grant.why);
     let mut text = String::new();
-    for object in objects(namespace) {
+    for object in of.objects(namespace) {
         text.push_str("---\n");
         for (name, value) in object.as_object().into_iter().flatten() {
             member(&mut text, name, value, &mut reasons);
@@ -98,13 +130,13 @@ fn member(text: &mut String, name: &str, value: &Value, reasons: &mut dyn Iterat
     }
 }
 
-fn table(width: u16) -> String {
+fn table(of: Of, width: u16) -> String {
     let mut table = Table::new();
     table
         .set_content_arrangement(ContentArrangement::Dynamic)
         .set_width(width)
         .set_header(["where", "group", "resources", "verbs", "why"]);
-    for (reach, grant) in control_grants() {
+    for (reach, grant) in of.grants() {
         table.add_row(row(reach, grant));
     }
     table.to_string()
@@ -137,33 +169,51 @@ fn row(reach: Reach, grant: &Grant) -> [String; 5] {
 mod tests {
     use super::*;
 
+    const NAMESPACE: &str = "portproof-r1";
+
     #[test]
-    fn what_is_printed_is_what_a_run_applies() {
-        let namespace = "portproof-r1";
-        let printed: Vec<Value> = yaml(namespace)
-            .split("---\n")
-            .filter(|document| !document.is_empty())
-            .map(|document| serde_saphyr::from_str(document).unwrap())
-            .collect();
-        assert_eq!(printed, objects(namespace));
+    fn what_is_printed_is_what_is_applied() {
+        for of in [Of::Control, Of::Run] {
+            let printed: Vec<Value> = yaml(of, NAMESPACE)
+                .split("---\n")
+                .filter(|document| !document.is_empty())
+                .map(|document| serde_saphyr::from_str(document).unwrap())
+                .collect();
+            assert_eq!(printed, of.objects(NAMESPACE));
+        }
     }
 
     #[test]
     fn every_rule_has_its_own_reason_above_it() {
-        let text = yaml("portproof-r1");
-        let lines: Vec<&str> = text.lines().collect();
-        let rules: Vec<usize> = (0..lines.len())
-            .filter(|&at| lines[at].starts_with("- {"))
-            .collect();
-        assert_eq!(rules.len(), control_grants().len());
-        for (at, (_, grant)) in rules.into_iter().zip(control_grants()) {
-            assert_eq!(lines[at - 1], format!("# {}", grant.why));
-            assert!(lines[at].contains(grant.resources[0]), "{}", lines[at]);
+        for of in [Of::Control, Of::Run] {
+            let text = yaml(of, NAMESPACE);
+            let lines: Vec<&str> = text.lines().collect();
+            let rules: Vec<usize> = (0..lines.len())
+                .filter(|&at| lines[at].starts_with("- {"))
+                .collect();
+            assert_eq!(rules.len(), of.grants().len());
+            for (at, (_, grant)) in rules.into_iter().zip(of.grants()) {
+                assert_eq!(lines[at - 1], format!("# {}", grant.why));
+                assert!(lines[at].contains(grant.resources[0]), "{}", lines[at]);
+            }
+        }
+    }
+
+    #[test]
+    fn whoever_runs_portproof_holds_all_that_is_handed_on() {
+        let held = Of::Run.grants();
+        for handed_on in Of::Control.grants() {
+            assert!(held.iter().any(|(_, grant)| *grant == handed_on.1));
         }
     }
 
     #[test]
     fn the_table_has_a_row_for_every_rule() {
-        insta::assert_snapshot!(table(160));
+        insta::assert_snapshot!(table(Of::Control, 160));
+    }
+
+    #[test]
+    fn the_table_of_a_run_begins_with_what_it_does_itself() {
+        insta::assert_snapshot!(table(Of::Run, 160));
     }
 }

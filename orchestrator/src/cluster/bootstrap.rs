@@ -10,7 +10,7 @@ use super::create::create;
 use super::{Cluster, ClusterError};
 use crate::ledger::Ledger;
 use crate::rpc::Credentials;
-pub use access::{Reach, control_grants};
+pub use access::{Reach, control_grants, run_grants, run_rights};
 pub use manifests::Bootstrap;
 use manifests::objects;
 use serde_json::Value;

@@ -162,7 +162,7 @@ impl ClusterError {
                 Some("the credentials of this context are not accepted: renew them".to_owned())
             }
             Self::Refused { code: 403, .. } => Some(
-                "the user of this context lacks a permission: `portproof rbac print` lists the ones a run hands on and so must have"
+                "the user of this context lacks a permission: `portproof rbac print --of run` prints a ClusterRole with all that a run needs"
                     .to_owned(),
             ),
             Self::Timeout { .. } | Self::Failed { .. } => {

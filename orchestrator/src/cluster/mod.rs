@@ -17,6 +17,7 @@ mod ownership;
 
 pub use bootstrap::{
     Bootstrap, Reach, Secrets, UpstreamAccess, bootstrap, control_grants, control_rights,
+    run_grants, run_rights,
 };
 pub use cleanup::{CleanupReport, Left, begin_cleanup, cleanup};
 pub use connect::{Cluster, ClusterAccess};

@@ -6,6 +6,7 @@
 mod cleanup;
 mod control_agent;
 mod driven;
+mod granted;
 mod hostile;
 mod killed;
 mod labels;

@@ -1,6 +1,9 @@
-//! A model server outside both clusters, as a company runs one: HTTPS with an authority of its own, and a key.
+//! A company's own: clusters that are there already and on which one has exactly the rights that are printed, and a model
+//! server outside of both, with HTTPS, an authority of its own, and a key.
 
+use crate::granted::{Granted, with_printed_rights};
 use crate::scenarios::{Ran, program, repository};
+use crate::stack_image;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{Request, State};
@@ -8,14 +11,16 @@ use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use axum_server::tls_rustls::RustlsConfig;
 use kube::config::Kubeconfig;
+use portproof::lab::addons::gateway;
 use portproof::lab::paths::LabPaths;
+use portproof::lab::spec::GatewayKind;
 use portproof::verify::Role;
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use rustls::ServerConfig;
 use rustls::crypto::ring;
 use rustls::pki_types::PrivatePkcs8KeyDer;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, UdpSocket};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -142,7 +147,7 @@ fn open(door: Door, address: IpAddr, config: ServerConfig) -> String {
 }
 
 /// The rehearsal with this model server, up to the canary: what comes after it asks no model.
-fn scenario(directory: &Path, url: &str) -> String {
+fn scenario(directory: &Path, url: &str, granted: &Granted) -> PathBuf {
     let shipped = repository().join("scenarios");
     let text = std::fs::read_to_string(shipped.join("level2/rehearsal.yaml")).unwrap();
     let fixtures = shipped.join("fixtures");
@@ -152,12 +157,17 @@ fn scenario(directory: &Path, url: &str) -> String {
     let model = format!(
         "    model: {{upstream: '{url}', name: {MODEL}, key: {{file: key}}, authorities: ca.pem}}\n"
     );
-    let text = text
+    let mut text = text
         .replace("../fixtures", fixtures.to_str().unwrap())
         .replace(sandbox, &format!("{sandbox}{model}"));
+    let lab = ["{lab: {gateway: traefik}}", "{lab: {gateway: envoy}}"];
+    for (lab, existing) in lab.into_iter().zip(&granted.clusters) {
+        assert!(text.contains(lab));
+        text = text.replace(lab, existing);
+    }
     let file = directory.join("outside.yaml");
     std::fs::write(&file, &text).unwrap();
-    file.to_str().unwrap().to_owned()
+    file
 }
 
 fn holds_the_key(directory: &Path) -> bool {
@@ -174,7 +184,8 @@ fn holds_the_key(directory: &Path) -> bool {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "needs the lab"]
-async fn a_stack_whose_model_is_elsewhere_moves_as_well_and_its_key_shows_nowhere() {
+async fn a_stack_moves_with_a_model_elsewhere_and_with_the_printed_rights_and_the_key_shows_nowhere()
+ {
     let _ = ring::default_provider().install_default();
     let client = reqwest::Client::builder().no_proxy().build().unwrap();
     let (_model, model) = Model::start(&client).await;
@@ -190,11 +201,16 @@ async fn a_stack_whose_model_is_elsewhere_moves_as_well_and_its_key_shows_nowher
     let directory = tempfile::tempdir().unwrap();
     std::fs::write(directory.path().join("key"), format!("{KEY}\n")).unwrap();
     std::fs::write(directory.path().join("ca.pem"), authority).unwrap();
-    let file = scenario(directory.path(), &url);
     let runs = tempfile::tempdir().unwrap();
-    let (kept, path) = (runs.path().to_owned(), Path::new(&file).to_owned());
-    let ran = tokio::task::spawn_blocking(move || Ran::in_directory(&path, &kept));
-    ran.await.unwrap().passed(8);
+    let kept = runs.path().to_owned();
+    let image = stack_image().await;
+    let classes = [GatewayKind::Traefik, GatewayKind::Envoy].map(gateway::class);
+    let ran = with_printed_rights(directory.path(), classes, async |granted| {
+        let file = scenario(directory.path(), &url, &granted);
+        let run = move || Ran::in_directory(&file, &kept, &["--image", &image]);
+        tokio::task::spawn_blocking(run).await.unwrap()
+    });
+    ran.await.passed(8);
     assert!(door.let_in.load(Ordering::SeqCst) > 0);
     assert_eq!(door.turned_away.load(Ordering::SeqCst), 0);
     assert!(!holds_the_key(runs.path()));

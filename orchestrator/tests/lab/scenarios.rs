@@ -34,16 +34,17 @@ pub(crate) struct Ran {
 impl Ran {
     fn of(file: &Path) -> Self {
         let runs = tempfile::tempdir().unwrap();
-        Self::in_directory(file, runs.path())
+        Self::in_directory(file, runs.path(), &[])
     }
 
-    /// Runs the scenario with `runs` as the directory that keeps runs.
-    pub(crate) fn in_directory(file: &Path, runs: &Path) -> Self {
+    /// Runs the scenario with `runs` as the directory that keeps runs, and with more options.
+    pub(crate) fn in_directory(file: &Path, runs: &Path, more: &[&str]) -> Self {
         let status = Command::new(program())
             .arg("run")
             .arg(file)
             .arg("--runs")
             .arg(runs)
+            .args(more)
             .stdout(Stdio::null())
             .status()
             .unwrap();

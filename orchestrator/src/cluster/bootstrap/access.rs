@@ -1,6 +1,6 @@
-//! The rights of the control agent as rules of RBAC.
+//! The rights of a run and of its control agent as rules of RBAC.
 
-use portproof_proto::access::{CONTROL_CLUSTER, CONTROL_NAMESPACE, Grant, TOOL_GATEWAY};
+use portproof_proto::access::{CONTROL_CLUSTER, CONTROL_NAMESPACE, Grant, RUN, TOOL_GATEWAY};
 use serde_json::{Value, json};
 
 /// What it may do in the whole cluster.
@@ -30,6 +30,22 @@ pub enum Reach {
     Cluster,
     /// In the namespace of the run.
     Namespace,
+}
+
+/// Every right that whoever runs portproof needs in a cluster: what the run does itself, and, because RBAC lets nobody grant
+/// what they do not hold, all that it hands on.
+pub fn run_grants() -> Vec<&'static Grant> {
+    RUN.iter().chain(cluster()).chain(namespace()).collect()
+}
+
+/// The ClusterRole with every right that whoever runs portproof needs. It is for the owner of a cluster to apply and bind; a
+/// run never does.
+pub fn run_rights() -> Value {
+    json!({
+        "apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRole",
+        "metadata": {"name": "portproof-run"},
+        "rules": run_grants().into_iter().map(rule).collect::<Vec<_>>(),
+    })
 }
 
 /// Every right of the control agent, in the order of the rules in its roles.
