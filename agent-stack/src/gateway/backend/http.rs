@@ -5,8 +5,9 @@ use crate::http_client::{HttpError, read_body};
 use crate::telemetry::ActiveSpan;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use portproof_proto::tool::HttpBackend;
-use reqwest::RequestBuilder;
+use reqwest::{RequestBuilder, Response};
 use serde_json::Value;
+use std::time::{Duration, Instant};
 
 /// Everything but the unreserved characters of RFC 3986.
 const RESERVED: &AsciiSet = &NON_ALPHANUMERIC
@@ -16,6 +17,9 @@ const RESERVED: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'~');
 /// How much of an error answer is told, in characters.
 const TOLD: usize = 200;
+/// How long a connection that nobody takes is tried again.
+const PATIENCE: Duration = Duration::from_secs(2);
+const PAUSE: Duration = Duration::from_millis(100);
 
 pub(super) async fn call(
     peer: &Peer<'_>,
@@ -46,7 +50,7 @@ pub(super) async fn read(
     request: RequestBuilder,
     span: &ActiveSpan,
 ) -> Result<Value, BackendError> {
-    let answer = request.send().await.map_err(|source| {
+    let answer = send(request, span).await.map_err(|source| {
         let url = source.url().map(ToString::to_string).unwrap_or_default();
         BackendError::Http(HttpError::Transport {
             url,
@@ -61,6 +65,24 @@ pub(super) async fn read(
         return Err(BackendError::Status { status, body });
     }
     serde_json::from_slice(&body).map_err(BackendError::Json)
+}
+
+/// Sends a request as soon as somebody takes the connection. While the pod of a service is replaced, a node may send to the
+/// old one for a moment longer than it listens. Nothing was sent by then, so no call is made twice.
+async fn send(request: RequestBuilder, span: &ActiveSpan) -> Result<Response, reqwest::Error> {
+    let until = Instant::now() + PATIENCE;
+    let mut refused = 0_i64;
+    while let Some(attempt) = request.try_clone() {
+        match attempt.send().await {
+            Err(error) if error.is_connect() && Instant::now() < until => {
+                refused += 1;
+                span.set("http.request.resend_count", refused);
+                tokio::time::sleep(PAUSE).await;
+            }
+            answer => return answer,
+        }
+    }
+    request.send().await
 }
 
 /// Fills arguments into `{name}` of a path template, escaped so that an argument stays within its segment.
@@ -96,8 +118,13 @@ fn scalar(arguments: &Value, name: &str) -> Result<String, BackendError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::telemetry::{SpanKind, Telemetry};
+    use opentelemetry::Context;
     use proptest::prelude::*;
     use serde_json::json;
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicU32, Ordering};
+    use tokio::net::TcpListener;
 
     #[test]
     fn arguments_are_filled_into_the_path() {
@@ -121,6 +148,55 @@ mod tests {
                 Err(BackendError::Argument { .. })
             ));
         }
+    }
+
+    async fn asked(port: u16) -> Result<Value, BackendError> {
+        let telemetry = Telemetry::disabled("tool-gateway");
+        let span = telemetry.span("GET /", SpanKind::Client, &Context::new());
+        let client = crate::http_client::client(Duration::from_secs(10)).unwrap();
+        read(client.get(format!("http://127.0.0.1:{port}/")), &span).await
+    }
+
+    #[tokio::test]
+    async fn a_service_that_listens_a_moment_later_is_asked_once_it_does() {
+        let free = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = free.local_addr().unwrap();
+        drop(free);
+        let asked_for = Arc::new(AtomicU32::new(0));
+        let counted = Arc::clone(&asked_for);
+        let service = async {
+            tokio::time::sleep(PAUSE * 3).await;
+            let listener = TcpListener::bind(address).await.unwrap();
+            let count = move || async move {
+                counted.fetch_add(1, Ordering::SeqCst);
+                axum::Json(json!(1))
+            };
+            let router = axum::Router::new().route("/", axum::routing::get(count));
+            axum::serve(listener, router).await.unwrap();
+        };
+        let answer = tokio::select! {
+            answer = asked(address.port()) => answer.unwrap(),
+            () = service => unreachable!("a server does not end"),
+        };
+        assert_eq!((answer, asked_for.load(Ordering::SeqCst)), (json!(1), 1));
+    }
+
+    #[tokio::test]
+    async fn a_request_that_was_taken_is_not_sent_again() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let taken = tokio::spawn(async move {
+            let mut taken = 0;
+            while let Ok(Ok((stream, _))) = tokio::time::timeout(PAUSE * 5, listener.accept()).await
+            {
+                taken += 1;
+                drop(stream);
+            }
+            taken
+        });
+        let error = asked(address.port()).await.unwrap_err();
+        assert!(matches!(error, BackendError::Http(_)), "{error}");
+        assert_eq!(taken.await.unwrap(), 1);
     }
 
     proptest! {
