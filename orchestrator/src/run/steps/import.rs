@@ -59,33 +59,31 @@ mod tests {
         }
     }
 
-    fn outcome_of(ours: ImportedObject, theirs: ImportedObject) -> ImportOutcome {
-        both(&[ours], vec![theirs])[0].outcome
+    /// What became of a definition that the run created and of which the agent says this.
+    fn created_and(theirs: ImportOutcome, admitted: &str) -> ImportOutcome {
+        let ours = seen("CRD/t", ImportOutcome::Created, "d");
+        both(&[ours], vec![seen("CRD/t", theirs, admitted)])[0].outcome
     }
 
     #[test]
     fn a_definition_was_created_by_the_run_although_the_agent_finds_it_there() {
-        let ours = seen("CRD/t", ImportOutcome::Created, "d");
-        let theirs = seen("CRD/t", ImportOutcome::Present, "d");
-        assert_eq!(outcome_of(ours, theirs), ImportOutcome::Created);
+        let outcome = created_and(ImportOutcome::Present, "d");
+        assert_eq!(outcome, ImportOutcome::Created);
     }
 
     #[test]
     fn what_admission_made_of_it_is_the_runs_to_tell() {
-        let ours = seen("CRD/t", ImportOutcome::Created, "changed");
-        let theirs = seen("CRD/t", ImportOutcome::Conflict, "changed");
-        assert_eq!(outcome_of(ours, theirs), ImportOutcome::Created);
+        let outcome = created_and(ImportOutcome::Conflict, "d");
+        assert_eq!(outcome, ImportOutcome::Created);
     }
 
     #[test]
     fn a_definition_that_the_agent_finds_changed_or_unusable_is_not_as_the_run_left_it() {
-        for theirs in [
-            seen("CRD/t", ImportOutcome::Conflict, "other"),
-            seen("CRD/t", ImportOutcome::Refused, ""),
+        for (theirs, admitted) in [
+            (ImportOutcome::Conflict, "other"),
+            (ImportOutcome::Refused, ""),
         ] {
-            let ours = seen("CRD/t", ImportOutcome::Created, "d");
-            let expected = theirs.outcome;
-            assert_eq!(outcome_of(ours, theirs), expected);
+            assert_eq!(created_and(theirs, admitted), theirs);
         }
     }
 
@@ -99,9 +97,8 @@ mod tests {
 
     #[test]
     fn a_dry_run_of_the_definition_counts_although_the_agent_cannot_try_it() {
-        let ours = seen("CRD/t", ImportOutcome::Created, "d");
-        let theirs = seen("CRD/t", ImportOutcome::NotTried, "");
-        assert_eq!(outcome_of(ours, theirs), ImportOutcome::Created);
+        let outcome = created_and(ImportOutcome::NotTried, "");
+        assert_eq!(outcome, ImportOutcome::Created);
     }
 
     #[test]

@@ -10,6 +10,14 @@ fn judged(transcript: &TaskTranscript, trace: &TraceEvidence, cluster: &str) -> 
         .word()
 }
 
+/// Why nothing can be said of this trace.
+fn undecided(trace: &TraceEvidence) -> String {
+    let transcript = &transcript();
+    let verdict = plan_to_tool(&[TracedTask { transcript, trace }], CLUSTER).verdict;
+    assert_eq!(verdict.word(), "inconclusive");
+    verdict.reason().unwrap_or_default().to_owned()
+}
+
 #[test]
 fn when_no_span_arrived_at_all_nothing_is_known() {
     let silent = TraceEvidence {
@@ -69,13 +77,7 @@ fn a_part_that_was_never_heard_does_not_excuse_another() {
 fn a_process_that_ended_may_have_taken_its_spans_with_it_and_excuses_no_other() {
     let mut trace = without(Part::Interpreter, true);
     trace.restarted.insert(Part::Interpreter.name().to_owned());
-    let task = TracedTask {
-        transcript: &transcript(),
-        trace: &trace,
-    };
-    let verdict = plan_to_tool(&[task], CLUSTER).verdict;
-    assert_eq!(verdict.word(), "inconclusive");
-    let why = verdict.reason().unwrap_or_default();
+    let why = undecided(&trace);
     assert!(why.starts_with("a process of interpreter ended"), "{why}");
     trace.restarted = [Part::Agent.name().to_owned()].into();
     assert_eq!(judged(&transcript(), &trace, CLUSTER), "failed");
@@ -90,13 +92,7 @@ fn a_relay_that_broke_off_may_have_lost_what_is_missing() {
     trace.interrupted = true;
     assert_eq!(judged(&transcript(), &trace, CLUSTER), "passed");
     trace.spans.retain(|span| span.span_id != "server-1");
-    let task = TracedTask {
-        transcript: &transcript(),
-        trace: &trace,
-    };
-    let verdict = plan_to_tool(&[task], CLUSTER).verdict;
-    assert_eq!(verdict.word(), "inconclusive");
-    let why = verdict.reason().unwrap_or_default();
+    let why = undecided(&trace);
     assert!(why.starts_with("the relay of spans broke off"), "{why}");
     let orphan = trace.spans.iter_mut().find(|it| it.span_id == "plan");
     orphan.unwrap().parent_span_id.clear();
